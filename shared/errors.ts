@@ -1,0 +1,65 @@
+/**
+ * The one catalogue of errors that Skald raises. Decisions look at `code` and `retryable`, never at message text.
+ * docs/errors.md is generated from this table and a test keeps the two equal.
+ */
+export const ERROR_CATALOGUE = {
+  CONFIG_INVALID: {
+    retryable: false,
+    means: 'A configuration file has an unknown key, a wrong type or an impossible combination.',
+    action: 'Correct the file at the line and key that the message names; nothing was started from it.',
+  },
+  CONFIG_UNREADABLE: {
+    retryable: false,
+    means: 'A configuration file or directory is missing, unreadable, or not of the expected kind.',
+    action: 'Check the path and its permissions.',
+  },
+  WIRE_CORRUPT: {
+    retryable: false,
+    means: 'Bytes that should be a Kafka record batch are damaged; the message says at which byte.',
+    action: 'Compare with another replica; the bytes were not turned into records.',
+  },
+  WIRE_UNSUPPORTED: {
+    retryable: false,
+    means: 'A record batch uses a format version or codec that Skald does not read.',
+    action: 'Produce with magic 2 (Kafka 0.11 or later) and one of none, gzip, snappy, lz4, zstd.',
+  },
+  CODEC_FAILED: {
+    retryable: false,
+    means: 'A compressor or decompressor refused its input.',
+    action: 'The input is damaged, or was compressed by something else than it says.',
+  },
+} as const satisfies Record<string, { retryable: boolean; means: string; action: string }>;
+
+export type ErrorCode = keyof typeof ERROR_CATALOGUE;
+
+export interface SkaldErrorOptions {
+  cause?: unknown;
+  /** Overrides the catalogue for this one error, when the cause knows better. */
+  retryable?: boolean;
+  /** Where it happened: file, key, topic, partition, offset. Logged as fields beside the message. */
+  where?: Readonly<Record<string, string | number | bigint>>;
+}
+
+/** An operating error: expected in production, counted, logged once, never a bug in Skald itself. */
+export class SkaldError extends Error {
+  readonly code: ErrorCode;
+  readonly retryable: boolean;
+  readonly where: Readonly<Record<string, string | number | bigint>>;
+
+  constructor(code: ErrorCode, message: string, options: SkaldErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'SkaldError';
+    this.code = code;
+    this.retryable = options.retryable ?? ERROR_CATALOGUE[code].retryable;
+    this.where = options.where ?? {};
+  }
+}
+
+export function isSkaldError(error: unknown, code?: ErrorCode): error is SkaldError {
+  return error instanceof SkaldError && (code === undefined || error.code === code);
+}
+
+/** The message of anything that was thrown; for log lines and wrapped errors. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
