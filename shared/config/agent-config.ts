@@ -1,0 +1,104 @@
+import { z } from 'zod';
+import { clusterConfigSchema, type ClusterConfig } from './cluster-config.ts';
+import { bytes, choice, count, durationMs, path, pattern, whenParsed, type DeepReadonly } from './fields.ts';
+import { atMostOneRack, logSchema, rackFields, statusSchema } from './process-config.ts';
+
+export const DEFAULT_AGENT_FILE = '/etc/skald/agent.yaml';
+
+/** Names that become keys, labels or parts of paths. */
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
+
+const limitsSchema = z
+  .strictObject({
+    memoryBytes: bytes(
+      'Budget for the bytes of batches being built and sent. When it is used up the agent stops reading.',
+      {
+        min: 8 * 1024 ** 2,
+        max: 64 * 1024 ** 3,
+        default: '128MiB',
+      },
+    ),
+    encodeThreads: count(
+      'Worker threads that build and compress batches; one keeps up with about 300 MB/s.',
+      {
+        min: 1,
+        max: 64,
+      },
+    ).default(1),
+    maxOpenFiles: count('Log files held open at once; those that wait are closed first.', {
+      min: 16,
+      max: 1_000_000,
+    }).default(4096),
+  })
+  .prefault({})
+  .meta({ description: 'Bounds on what the agent takes from the machine.' });
+
+const journalSchema = z
+  .strictObject({
+    fsync: choice(
+      'When the journal is forced to disk: `always` before every batch (exactly once even when the machine loses power, ' +
+        'at one disk flush per batch), `interval` every `fsyncIntervalMs` and `never` by the kernel alone (both exactly ' +
+        'once when the process dies; after a power loss the last batches may be sent twice, never lost).',
+      ['always', 'interval', 'never'],
+    ).default('interval'),
+    fsyncIntervalMs: durationMs('Time between two flushes with `fsync: interval`.', {
+      min: 10,
+      max: 600_000,
+      default: '1s',
+    }),
+  })
+  .prefault({})
+  .meta({ description: 'The checkpoint journal in `stateDir`.' });
+
+/** The agent's host file, as a file says it. */
+export const agentConfigSchema = z
+  .strictObject({
+    host: pattern(
+      'Name of this machine in provenance and logs.',
+      /^\S{1,253}$/,
+      'one word of at most 253 characters',
+    )
+      .optional()
+      .meta({ description: 'Name of this machine in provenance and logs.', defaultText: 'the host name' }),
+    ...rackFields,
+    stateDir: path('Folder of the checkpoint journal. Must survive a restart.').default('/var/lib/skald'),
+    pipelinesDir: path('Folder of the pipelines, one `*.yaml` file each.').default('/etc/skald/pipelines'),
+    clusters: z
+      .record(
+        z
+          .string()
+          .regex(NAME, { error: 'a cluster name must be letters, digits, dots, underscores and dashes' }),
+        clusterConfigSchema,
+      )
+      .refine((clusters) => Object.keys(clusters).length > 0, {
+        error: 'must name at least one Kafka cluster',
+      })
+      .meta({ description: 'The Kafka clusters that pipelines may write to, by name.' }),
+    status: statusSchema(9464),
+    limits: limitsSchema,
+    journal: journalSchema,
+    shutdownTimeoutMs: durationMs(
+      'Longest graceful stop: what is not acknowledged by then is sent again after the start.',
+      {
+        min: 0,
+        max: 600_000,
+        default: '30s',
+      },
+    ),
+    log: logSchema,
+  })
+  .refine(atMostOneRack, {
+    path: ['rackFile'],
+    error: 'rack and rackFile exclude each other: keep one',
+    when: whenParsed('rack', 'rackFile'),
+  });
+
+type ParsedAgentConfig = z.output<typeof agentConfigSchema>;
+
+/** The agent's host file, fully defaulted and frozen: paths are absolute, `host` is known, `rack` is resolved. */
+export type AgentConfig = DeepReadonly<Omit<ParsedAgentConfig, 'host' | 'rack' | 'rackFile' | 'clusters'>> & {
+  readonly host: string;
+  /** Undefined when neither the file, the rack file nor SKALD_RACK names one. */
+  readonly rack?: string | undefined;
+  readonly clusters: Readonly<Record<string, ClusterConfig>>;
+};

@@ -1,0 +1,122 @@
+import { z } from 'zod';
+import { codecField, levelError, levelField, levelFitsCodec } from './codec-fields.ts';
+import { bytes, choice, durationMs, pattern, text, whenParsed, type DeepReadonly } from './fields.ts';
+import { TOPIC_NAME } from './topic-name.ts';
+
+const MIB = 1024 ** 2;
+export const DEFAULT_TEMPLATE =
+  '{prefix}/{topic}/dt={yyyy}-{mm}-{dd}/hr={hh}/{partition}-{firstOffset}.{ext}';
+
+const prefix = pattern(
+  'First part of the names of objects.',
+  /^[A-Za-z0-9!_.*'()=-]+(\/[A-Za-z0-9!_.*'()=-]+)*$/,
+  'folders separated by /, of characters that are safe in S3 keys, without / at either end',
+);
+const template = text(
+  'Name of an object. Fields: `{prefix} {topic} {partition} {firstOffset} {yyyy} {mm} {dd} {hh} {mi} {ext}`; ' +
+    'topic, partition, first offset and the time down to the bucket must be in it.',
+);
+const bucket = choice('Time that one object covers at most.', ['minute', 'hour', 'day']);
+const format = z.literal('lines').meta({
+  description: '`lines`: the value of each record and a line feed, in the order of offsets.',
+});
+const codec = codecField('Compression of the objects.');
+const level = levelField('Compression level.');
+const levelRule = {
+  path: ['level'],
+  error: levelError,
+  when: whenParsed('codec', 'level'),
+};
+
+const chunkFields = {
+  maxBytes: bytes('Decoded bytes at which a chunk is cut.', {
+    min: 64 * 1024,
+    max: 5 * 1024 * MIB,
+    default: '64MiB',
+  }),
+  maxAgeMs: durationMs(
+    'Age at which a chunk is cut: the longest a record waits for its object in quiet times.',
+    {
+      min: 1000,
+      max: 86_400_000,
+      default: '5m',
+    },
+  ),
+  bucketGraceMs: durationMs(
+    'Wait after the end of a time bucket for its late records, before its chunk is cut.',
+    {
+      min: 0,
+      max: 86_400_000,
+      default: '30s',
+    },
+  ),
+};
+
+/** Names, format and compression of the objects of all topics that do not say otherwise. */
+export const objectsSchema = z
+  .strictObject({
+    prefix: prefix.default('logs'),
+    template: template.default(DEFAULT_TEMPLATE),
+    bucket: bucket.default('hour'),
+    timeZone: z
+      .string()
+      .refine(isTimeZone, {
+        error: 'must be UTC or a name of the IANA time zone database, such as Europe/Berlin',
+      })
+      .default('UTC')
+      .meta({ description: 'Time zone of the buckets and of the times in names: `UTC` or an IANA name.' }),
+    format: format.default('lines'),
+    codec: codec.default('zstd'),
+    level: level.optional().meta({ defaultText: '3 with zstd, 6 with gzip' }),
+  })
+  .refine(levelFitsCodec, levelRule)
+  .prefault({})
+  .meta({ description: 'Names, format and compression of the objects; a topic may override each.' });
+
+export const chunkSchema = z
+  .strictObject(chunkFields)
+  .prefault({})
+  .meta({ description: 'When a chunk is cut, and so how large objects are; a topic may override each.' });
+
+/** One topic to carry, and what is different about it. */
+export const topicSchema = z.strictObject({
+  topic: pattern(
+    'Topic to carry.',
+    TOPIC_NAME,
+    'a Kafka topic name: letters, digits, dots, underscores, dashes; at most 249',
+  ),
+  prefix: prefix.optional(),
+  template: template.optional(),
+  bucket: bucket.optional(),
+  timeZone: z.string().refine(isTimeZone, { error: 'must be UTC or an IANA time zone' }).optional().meta({
+    description: 'Time zone of the buckets and of the times in names.',
+  }),
+  format: format.optional(),
+  codec: codec.optional(),
+  level: level.optional(),
+  chunk: z
+    .strictObject({
+      maxBytes: chunkFields.maxBytes.unwrap().optional(),
+      maxAgeMs: chunkFields.maxAgeMs.unwrap().optional(),
+      bucketGraceMs: chunkFields.bucketGraceMs.unwrap().optional(),
+    })
+    .optional()
+    .meta({ description: 'As `chunk`, for this topic.' }),
+});
+
+export type ChunkConfig = DeepReadonly<z.output<typeof chunkSchema>>;
+export type ObjectsConfig = DeepReadonly<z.output<typeof objectsSchema>>;
+
+/** A topic with everything that `objects` and `chunk` say about it filled in. */
+export interface TopicConfig extends ObjectsConfig {
+  readonly topic: string;
+  readonly chunk: ChunkConfig;
+}
+
+function isTimeZone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
+  } catch {
+    return false;
+  }
+}

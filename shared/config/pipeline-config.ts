@@ -1,0 +1,174 @@
+import { z } from 'zod';
+import { codecField, levelError, levelField, levelFitsCodec } from './codec-fields.ts';
+import { bytes, choice, count, durationMs, pattern, text, whenParsed, type DeepReadonly } from './fields.ts';
+import { TOPIC_NAME } from './topic-name.ts';
+
+const KIB = 1024;
+const MIB = 1024 ** 2;
+
+const absoluteGlob = z
+  .string()
+  .regex(/^\//, { error: 'must be an absolute path or glob, such as /var/log/app/*.log' });
+
+const filesSchema = z
+  .strictObject({
+    include: z.array(absoluteGlob).min(1, { error: 'must hold at least one glob' }).meta({
+      description: 'Globs of the files to carry, absolute. `*`, `**`, `?`, `[…]` and `{a,b}` work.',
+    }),
+    exclude: z
+      .array(absoluteGlob)
+      .default([])
+      .meta({ description: 'Globs of files to leave alone although `include` matches them.' }),
+  })
+  .meta({ description: 'Which files belong to the pipeline.' });
+
+const framingSchema = z
+  .strictObject({
+    type: z.literal('newline').default('newline').meta({
+      description:
+        'How bytes become records: `newline` makes one of each line; LF or CR LF is not part of it.',
+    }),
+    maxRecordBytes: bytes(
+      'Longest record. The default leaves room for the batch header and provenance in the 1,048,588 bytes that a topic takes by default.',
+      { min: 1 * KIB, max: 64 * MIB, default: '1000KiB' },
+    ),
+    oversize: choice(
+      'What becomes of a longer record: its beginning (`truncate`), all of it in several records (`split`), or nothing (`drop`). Each is counted.',
+      ['truncate', 'split', 'drop'],
+    ).default('split'),
+  })
+  .prefault({})
+  .meta({ description: 'How bytes become records.' });
+
+const discoverySchema = z
+  .strictObject({
+    scanIntervalMs: durationMs('Time between two looks for new files.', {
+      min: 100,
+      max: 3_600_000,
+      default: '1s',
+    }),
+    pollIntervalMs: durationMs('Time between two looks for new bytes in a known file.', {
+      min: 10,
+      max: 600_000,
+      default: '250ms',
+    }),
+    closeRotatedAfterMs: durationMs(
+      'Time without new bytes after which a renamed or deleted file is let go.',
+      {
+        min: 0,
+        max: 86_400_000,
+        default: '5s',
+      },
+    ),
+    partialLineTimeoutMs: durationMs(
+      'Time after which the last line of a file that was let go counts as whole without its line break.',
+      {
+        min: 0,
+        max: 86_400_000,
+        default: '5s',
+      },
+    ),
+  })
+  .prefault({})
+  .meta({ description: 'How files are found and watched.' });
+
+const kafkaSchema = z
+  .strictObject({
+    cluster: text('Name of one of the `clusters` of the host file.')
+      .optional()
+      .meta({ description: 'Name of one of the `clusters` of the host file.', defaultText: 'the only one' }),
+    topic: pattern(
+      'Topic to write to.',
+      TOPIC_NAME,
+      'a Kafka topic name: letters, digits, dots, underscores, dashes; at most 249',
+    ),
+    codec: codecField('Compression of the batches.').default('zstd'),
+    level: levelField('Compression level.').optional().meta({ defaultText: '1 with zstd, 6 with gzip' }),
+    batchBytes: bytes('Bytes of records that go into a batch, before compression.', {
+      min: 1 * KIB,
+      max: 64 * MIB,
+      default: '1MiB',
+    }),
+    lingerMs: durationMs('Longest wait of a record for its batch to fill.', {
+      min: 0,
+      max: 600_000,
+      default: '200ms',
+    }),
+    maxInFlight: count(
+      'Batches sent and not yet acknowledged. Five is what a broker remembers of a producer.',
+      {
+        min: 1,
+        max: 5,
+      },
+    ).default(5),
+    requestTimeoutMs: durationMs('Longest wait for the acknowledgement of a batch before it is sent again.', {
+      min: 100,
+      max: 600_000,
+      default: '30s',
+    }),
+  })
+  .refine(levelFitsCodec, {
+    path: ['level'],
+    error: levelError,
+    when: whenParsed('codec', 'level'),
+  })
+  .meta({ description: 'Where the records go.' });
+
+const partitionerSchema = z
+  .strictObject({
+    type: z.literal('single-partition').default('single-partition').meta({
+      description:
+        '`single-partition` stays on one partition for a while, so batches are large and compress best.',
+    }),
+    rack: choice(
+      "Partitions led in the agent's rack: `prefer` them, `require` them (wait when there is none), or `ignore` racks.",
+      ['prefer', 'require', 'ignore'],
+    ).default('prefer'),
+    stickyMs: durationMs('Time on one partition before another is drawn.', {
+      min: 0,
+      max: 86_400_000,
+      default: '30s',
+    }),
+    stickyBytes: bytes('Record bytes to one partition before another is drawn.', {
+      min: 1 * KIB,
+      max: 1024 ** 4,
+      default: '64MiB',
+    }),
+  })
+  .prefault({})
+  .meta({ description: 'Which partition a batch goes to.' });
+
+/** A pipeline, as a file says it. */
+export const pipelineConfigSchema = z.strictObject({
+  name: pattern(
+    'Name in metrics, logs and the journal. Another name is another pipeline, which starts anew.',
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/,
+    'letters, digits, dots, underscores and dashes; at most 100',
+  )
+    .optional()
+    .meta({ defaultText: 'the file name without `.yaml`' }),
+  files: filesSchema,
+  startAt: choice('Where to start in files that are there when the pipeline starts for the first time.', [
+    'beginning',
+    'end',
+  ]).default('beginning'),
+  framing: framingSchema,
+  discovery: discoverySchema,
+  kafka: kafkaSchema,
+  partitioner: partitionerSchema,
+});
+
+type ParsedPipelineConfig = z.output<typeof pipelineConfigSchema>;
+
+/** A pipeline, fully defaulted and frozen. */
+export type PipelineConfig = DeepReadonly<Omit<ParsedPipelineConfig, 'name' | 'kafka'>> & {
+  readonly name: string;
+  /** Absolute path of the file it came from; for messages. */
+  readonly file: string;
+  readonly kafka: DeepReadonly<Omit<ParsedPipelineConfig['kafka'], 'cluster' | 'level'>> & {
+    /** A key of `AgentConfig.clusters`. */
+    readonly cluster: string;
+    /** Set with zstd and gzip, undefined with the codecs that have no levels. */
+    readonly level?: number | undefined;
+  };
+};
