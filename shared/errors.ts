@@ -28,6 +28,50 @@ export const ERROR_CATALOGUE = {
     means: 'A compressor or decompressor refused its input.',
     action: 'The input is damaged, or was compressed by something else than it says.',
   },
+  KAFKA_UNREACHABLE: {
+    retryable: true,
+    means: 'No connection to a broker could be opened.',
+    action: 'Check the brokers setting, that the brokers run, and the network between. Skald keeps trying.',
+  },
+  KAFKA_DISCONNECTED: {
+    retryable: true,
+    means: 'A connection to a broker broke while a request was under way.',
+    action:
+      'Nothing, if it passes: Skald reconnects and repeats what has no answer. If it stays, look at the broker.',
+  },
+  KAFKA_TIMEOUT: {
+    retryable: true,
+    means: 'A broker took a request and did not answer within requestTimeoutMs.',
+    action: 'Nothing, if it passes. If it stays, the broker is overloaded or hangs.',
+  },
+  KAFKA_TLS: {
+    retryable: true,
+    means: 'The TLS handshake with a broker failed.',
+    action:
+      "Check tls.caFile, the certificate's names and dates, and that the port is a TLS listener. Retried slowly.",
+  },
+  KAFKA_AUTHENTICATION: {
+    retryable: true,
+    means: 'A broker refused the SASL login.',
+    action:
+      'Check sasl.mechanism, username and password. Retried slowly, because credentials can be repaired at the broker.',
+  },
+  KAFKA_PROTOCOL: {
+    retryable: false,
+    means: "A broker's answer is not what the protocol says.",
+    action: 'Check that the address is a Kafka broker of version 2.4 or later.',
+  },
+  KAFKA_REFUSED: {
+    retryable: false,
+    means: 'A broker answered a request with an error code; the message names it.',
+    action: 'The message says what the code means. Codes that the protocol calls retriable are retried.',
+  },
+  KAFKA_TOPIC_MISSING: {
+    retryable: true,
+    means: 'A topic does not exist, or this user may not see it.',
+    action:
+      'Create the topic (Skald never creates one) or grant the ACL. Skald keeps trying and loses nothing meanwhile.',
+  },
 } as const satisfies Record<string, { retryable: boolean; means: string; action: string }>;
 
 export type ErrorCode = keyof typeof ERROR_CATALOGUE;

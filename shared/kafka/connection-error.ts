@@ -1,0 +1,40 @@
+import { isSkaldError, messageOf, SkaldError } from '../errors.ts';
+
+/** Node's and OpenSSL's codes for a handshake that failed because of the certificate or the protocol, not the network. */
+const TLS_CODE = /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH|EPROTO)/;
+
+/**
+ * Maps what kafkajs and the socket throw to the catalogue, by class name and code, never by message.
+ * `doing` is the request's name, or 'connect'.
+ */
+export function connectionError(error: unknown, where: Record<string, string>, doing: string): SkaldError {
+  if (isSkaldError(error)) return error;
+  const { name, code } = error as { name?: string; code?: unknown };
+  const broker = where['broker'] ?? 'the broker';
+  const options = { cause: error, where: { ...where, request: doing } };
+  if (name === 'KafkaJSSASLAuthenticationError') {
+    return new SkaldError(
+      'KAFKA_AUTHENTICATION',
+      `${broker} refused the login: ${messageOf(error)}`,
+      options,
+    );
+  }
+  if (typeof code === 'string' && TLS_CODE.test(code)) {
+    return new SkaldError(
+      'KAFKA_TLS',
+      `The TLS handshake with ${broker} failed: ${messageOf(error)} (${code})`,
+      options,
+    );
+  }
+  if (name === 'KafkaJSRequestTimeoutError') {
+    return new SkaldError('KAFKA_TIMEOUT', `${broker} did not answer ${doing} in time.`, options);
+  }
+  if (doing === 'connect') {
+    return new SkaldError('KAFKA_UNREACHABLE', `Cannot connect to ${broker}: ${messageOf(error)}`, options);
+  }
+  return new SkaldError(
+    'KAFKA_DISCONNECTED',
+    `The connection to ${broker} broke during ${doing}: ${messageOf(error)}`,
+    options,
+  );
+}

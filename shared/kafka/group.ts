@@ -1,0 +1,260 @@
+/**
+ * Membership in a consumer group, and nothing else: no fetching, no offsets. kafkajs's own consumer is not used because
+ * it gives no generation to commit under, stops fetching during a rebalance and has no static membership (KIP-345);
+ * see docs/decisions/0002-own-group-membership.md.
+ * Source: https://kafka.apache.org/protocol and KIP-62 (heartbeats), KIP-345 (static members), KIP-394 (member id required).
+ */
+import { backoffMs, type Clock, type Random } from '../clock.ts';
+import { isSkaldError, messageOf, SkaldError } from '../errors.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import {
+  decodeAssignment,
+  decodeSubscription,
+  encodeAssignment,
+  encodeSubscription,
+  type TopicPartition,
+} from './consumer-protocol.ts';
+import type { Coordinator, GroupMember } from './coordinator.ts';
+import { KafkaCode, kafkaError } from './error-codes.ts';
+import {
+  heartbeatRequest,
+  type JoinAnswer,
+  joinGroupRequest,
+  leaveGroupRequest,
+  syncGroupRequest,
+} from './requests/group.ts';
+
+export interface MemberSubscription {
+  memberId: string;
+  groupInstanceId: string | undefined;
+  topics: string[];
+  owned: TopicPartition[];
+  rack: string | undefined;
+}
+
+export interface GroupOptions {
+  groupId: string;
+  /** Static member id (KIP-345): a restart within the session time-out gets the same partitions without a rebalance. */
+  groupInstanceId: string | undefined;
+  topics: string[];
+  rack: string | undefined;
+  sessionTimeoutMs: number;
+  rebalanceTimeoutMs: number;
+  heartbeatIntervalMs: number;
+  /** Name of the assigner; all members of a group must use the same one. */
+  assignerName: string;
+  /** What this member holds now; asked at each join. */
+  owned(): TopicPartition[];
+  /** Runs on the leader only. Partitions that it gives to nobody are read by nobody. */
+  assign(members: MemberSubscription[]): Promise<Map<string, TopicPartition[]>>;
+  /** A new generation: commits go under `member` from now on. What is not in `partitions` belongs to others. */
+  onAssigned(member: GroupMember, partitions: TopicPartition[]): void;
+  /** The coordinator does not know this member any more; others may own its partitions already. */
+  onLost(reason: string): void;
+  logger: Logger;
+  clock: Clock;
+  random: Random;
+}
+
+export interface GroupMembership {
+  /** The generation to commit under; undefined before the first join and after a loss. */
+  readonly current: GroupMember | undefined;
+  /** Asks for a new assignment, for example because partitions were added or leaders moved. */
+  rejoin(): void;
+  /** Resolves after `close`; rejects when membership is impossible, for example with a second process of the same static id. */
+  readonly done: Promise<void>;
+  /** Leaves at once when dynamic; a static member stays on the coordinator's list until its session ends. */
+  close(): Promise<void>;
+}
+
+const BACKOFF = { baseMs: 100, maxMs: 5_000 };
+const FATAL: readonly number[] = [KafkaCode.FENCED_INSTANCE_ID, 23, 24, 26];
+
+/** Thrown inside this file when the member must join again; `forget` when its member id is worth nothing any more. */
+class MustRejoin extends Error {
+  readonly forget: boolean;
+  constructor(reason: string, forget: boolean) {
+    super(reason);
+    this.forget = forget;
+  }
+}
+
+function check(doing: string, groupId: string, code: number): void {
+  if (code === KafkaCode.NONE) return;
+  const { name, message, retriable } = kafkaError(code);
+  if (code === KafkaCode.REBALANCE_IN_PROGRESS) throw new MustRejoin(name, false);
+  if (code === KafkaCode.UNKNOWN_MEMBER_ID || code === KafkaCode.ILLEGAL_GENERATION)
+    throw new MustRejoin(name, true);
+  const hint =
+    code === KafkaCode.FENCED_INSTANCE_ID
+      ? ' Give each worker its own member name, or stop the other process.'
+      : '';
+  throw new SkaldError('KAFKA_REFUSED', `${doing} in group ${groupId}: ${name}, ${message}.${hint}`, {
+    retryable: retriable || !FATAL.includes(code),
+    where: { group: groupId, kafkaCode: code },
+  });
+}
+
+/** Joins and stays joined until `close`. Callbacks run on this loop, so they must be quick. */
+export function joinGroup(coordinator: Coordinator, options: GroupOptions): GroupMembership {
+  const { groupId, groupInstanceId, logger, clock, random } = options;
+  const stop = new AbortController();
+  let wake = new AbortController();
+  let rejoinAsked = false;
+  let memberId = '';
+  let current: GroupMember | undefined;
+
+  const sendJoin = (): Promise<JoinAnswer> =>
+    coordinator.send(
+      'group',
+      joinGroupRequest({
+        groupId,
+        memberId,
+        groupInstanceId,
+        sessionTimeoutMs: options.sessionTimeoutMs,
+        rebalanceTimeoutMs: options.rebalanceTimeoutMs,
+        protocolType: 'consumer',
+        protocols: [
+          {
+            name: options.assignerName,
+            metadata: encodeSubscription({
+              topics: options.topics,
+              owned: options.owned(),
+              rack: options.rack,
+            }),
+          },
+        ],
+      }),
+      (answer) => answer.errorCode,
+    );
+
+  const join = async (): Promise<GroupMember> => {
+    rejoinAsked = false;
+    let joined = await sendJoin();
+    if (joined.errorCode === KafkaCode.MEMBER_ID_REQUIRED) {
+      memberId = joined.memberId; // KIP-394: a dynamic member asks for an id first
+      joined = await sendJoin();
+    }
+    check('JoinGroup', groupId, joined.errorCode);
+    memberId = joined.memberId;
+    const member: GroupMember = { groupId, groupInstanceId, memberId, generationId: joined.generationId };
+
+    let assignments: { memberId: string; assignment: Uint8Array }[] = [];
+    if (joined.leader === memberId && joined.members.length > 0) {
+      const members = joined.members.map((m) => ({ ...m, ...decodeSubscription(m.metadata) }));
+      const assigned = await options.assign(members);
+      assignments = members.map((m) => ({
+        memberId: m.memberId,
+        assignment: encodeAssignment(assigned.get(m.memberId) ?? []),
+      }));
+    }
+    const { rebalanceTimeoutMs } = options;
+    const synced = await coordinator.send(
+      'group',
+      syncGroupRequest({ ...member, assignments, rebalanceTimeoutMs }),
+      (answer) => answer.errorCode,
+    );
+    check('SyncGroup', groupId, synced.errorCode);
+    current = member;
+    const partitions = decodeAssignment(synced.assignment);
+    logger.info(
+      {
+        group: groupId,
+        generation: member.generationId,
+        memberId,
+        leader: joined.leader === memberId,
+        partitions: partitions.length,
+      },
+      'joined the group',
+    );
+    options.onAssigned(member, partitions);
+    return member;
+  };
+
+  const beatUntilRebalance = async (member: GroupMember): Promise<void> => {
+    let lastAnswerMs = clock.monotonicMs();
+    while (!stop.signal.aborted && !rejoinAsked) {
+      wake = new AbortController();
+      await clock.sleep(options.heartbeatIntervalMs, AbortSignal.any([stop.signal, wake.signal]));
+      if (stop.signal.aborted || rejoinAsked) return;
+      try {
+        const beat = await coordinator.send('group', heartbeatRequest(member), (answer) => answer.errorCode);
+        check('Heartbeat', groupId, beat.errorCode);
+        lastAnswerMs = clock.monotonicMs();
+      } catch (error) {
+        if (!isSkaldError(error) || !error.retryable) throw error;
+        if (clock.monotonicMs() - lastAnswerMs > options.sessionTimeoutMs) {
+          throw new MustRejoin(`no heartbeat was answered for ${options.sessionTimeoutMs} ms`, true);
+        }
+        logger.debug({ group: groupId, err: error }, 'heartbeat failed, trying again');
+      }
+    }
+  };
+
+  const lose = (reason: string): void => {
+    memberId = '';
+    if (current === undefined) return;
+    current = undefined;
+    logger.warn({ group: groupId, reason }, 'lost the membership of the group, joining again');
+    options.onLost(reason);
+  };
+
+  const run = async (): Promise<void> => {
+    let failures = 0;
+    while (!stop.signal.aborted) {
+      try {
+        const member = await join();
+        failures = 0;
+        await beatUntilRebalance(member);
+      } catch (error) {
+        if (stop.signal.aborted) return;
+        if (error instanceof MustRejoin) {
+          if (error.forget) lose(error.message);
+          else failures = 0;
+          if (error.forget) failures += 1;
+        } else if (isSkaldError(error) && error.retryable) {
+          failures += 1;
+          logger.warn(
+            { group: groupId, err: error, failures },
+            `cannot join the group yet: ${messageOf(error)}`,
+          );
+        } else {
+          lose(messageOf(error));
+          throw error;
+        }
+        if (failures > 0) await clock.sleep(backoffMs(failures - 1, BACKOFF, random), stop.signal);
+      }
+    }
+  };
+
+  const done = run();
+  done.catch(() => {}); // the owner sees it through `done`; without an owner it must not end the process
+
+  return {
+    get current() {
+      return current;
+    },
+    rejoin: () => {
+      rejoinAsked = true;
+      wake.abort();
+    },
+    done,
+    close: async () => {
+      if (stop.signal.aborted) return;
+      stop.abort();
+      current = undefined;
+      if (memberId !== '' && groupInstanceId === undefined) {
+        try {
+          await coordinator.send(
+            'control',
+            leaveGroupRequest({ groupId, memberId, groupInstanceId }),
+            (answer) => answer.errorCode,
+          );
+        } catch (error) {
+          // The coordinator will notice by the session time-out.
+          logger.debug({ group: groupId, err: error }, 'could not leave the group');
+        }
+      }
+    },
+  };
+}

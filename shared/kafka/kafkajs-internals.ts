@@ -1,0 +1,231 @@
+/**
+ * The one file that reaches into kafkajs 2.2.4 (pinned exactly): one TCP connection to one broker, with the TLS and SASL
+ * that kafkajs brings, carrying requests that we encode ourselves. test/unit/kafka/kafkajs-internals.test.ts fails if any
+ * of the members used here moves.
+ *
+ * A connection is used once: when it breaks it is thrown away and a new one is opened. kafkajs could reconnect the same
+ * object, but it keeps half an answer from before the break and would read the next answer as its continuation.
+ */
+import { createRequire } from 'node:module';
+import net from 'node:net';
+import tls from 'node:tls';
+import type { KafkaRequest } from './protocol.ts';
+import { ProtocolReader, ProtocolWriter } from './protocol.ts';
+import { connectionError } from './connection-error.ts';
+import { SkaldError } from '../errors.ts';
+
+const require = createRequire(import.meta.url);
+
+interface InternalLogger {
+  namespace(name: string): InternalLogger;
+  setLogLevel(level: number): void;
+  debug(message: string, extra?: object): void;
+  info(message: string, extra?: object): void;
+  warn(message: string, extra?: object): void;
+  error(message: string, extra?: object): void;
+}
+
+interface InternalRequestQueue {
+  pending: unknown[];
+  throttledUntil: number;
+  throttleCheckTimeoutId: NodeJS.Timeout | null;
+  scheduleCheckPendingRequests(): void;
+  checkPendingRequests(): void;
+  destroy(): void;
+}
+
+interface InternalConnection {
+  isConnected(): boolean;
+  rejectRequests(error: Error): void;
+  requestQueue: InternalRequestQueue;
+  socket?: net.Socket;
+  send(protocol: {
+    request: {
+      apiKey: number;
+      apiName: string;
+      apiVersion: number;
+      encode(): Promise<{ buf: Buffer; buffer: Buffer }>;
+    };
+    response: {
+      decode(payload: Buffer): Promise<{ payload: Buffer; clientSideThrottleTime: number }>;
+      parse(decoded: { payload: Buffer }): Promise<unknown>;
+    };
+    requestTimeout: number | null;
+    logResponseError: boolean;
+  }): Promise<unknown>;
+}
+
+interface InternalConnectionPool {
+  pool: InternalConnection[];
+}
+
+interface InternalBroker {
+  connect(): Promise<void>;
+}
+
+type SaslOptions = { mechanism: string; username: string; password: string };
+
+const ConnectionPool = require('kafkajs/src/network/connectionPool') as new (options: {
+  host: string;
+  port: number;
+  clientId: string;
+  ssl: tls.ConnectionOptions | null;
+  sasl: SaslOptions | null;
+  logger: InternalLogger;
+  connectionTimeout: number;
+  requestTimeout: number;
+  enforceRequestTimeout: boolean;
+  socketFactory: (options: SocketOptions) => net.Socket;
+}) => InternalConnectionPool;
+
+const Broker = require('kafkajs/src/broker') as new (options: {
+  connectionPool: InternalConnectionPool;
+  logger: InternalLogger;
+  authenticationTimeout: number;
+}) => InternalBroker;
+
+interface SocketOptions {
+  host: string;
+  port: number;
+  ssl: tls.ConnectionOptions | null;
+  onConnect: () => void;
+}
+
+const KEEP_ALIVE_MS = 60_000;
+
+/** As kafkajs's own factory, but without Nagle's delay: a small request must not wait for the answer to the last one. */
+function openSocket({ host, port, ssl, onConnect }: SocketOptions): net.Socket {
+  const serverName = net.isIP(host) === 0 ? { servername: host } : {};
+  const socket =
+    ssl === null
+      ? net.connect({ host, port }, onConnect)
+      : tls.connect({ host, port, ...serverName, ...ssl }, onConnect);
+  socket.setKeepAlive(true, KEEP_ALIVE_MS);
+  socket.setNoDelay(true);
+  return socket;
+}
+
+/**
+ * kafkajs re-arms this check with a negative delay after every answer, which Node runs as 1 ms: a thousand wake-ups a
+ * second for each open connection, for ever. It is only of use while requests are held back.
+ */
+function quietPendingCheck(queue: InternalRequestQueue): void {
+  queue.scheduleCheckPendingRequests = () => {
+    if (queue.pending.length === 0 || queue.throttleCheckTimeoutId !== null) return;
+    queue.throttleCheckTimeoutId = setTimeout(
+      () => {
+        queue.throttleCheckTimeoutId = null;
+        queue.checkPendingRequests();
+      },
+      Math.max(10, queue.throttledUntil - Date.now()),
+    );
+  };
+}
+
+/** What kafkajs says of itself goes to `debug`: every failure it logs also reaches us as a rejected promise. */
+function bridgeLogger(debug: (message: string, fields: object) => void): InternalLogger {
+  const log = (message: string, extra: object = {}): void => debug(message, extra);
+  const logger: InternalLogger = {
+    namespace: () => logger,
+    setLogLevel: () => {},
+    debug: () => {}, // one line for each request and answer: not even at our debug level
+    info: log,
+    warn: log,
+    error: log,
+  };
+  return logger;
+}
+
+export interface BrokerConnectionOptions {
+  host: string;
+  port: number;
+  clientId: string;
+  ssl: tls.ConnectionOptions | null;
+  sasl: SaslOptions | null;
+  connectTimeoutMs: number;
+  requestTimeoutMs: number;
+  debug: (message: string, fields: object) => void;
+}
+
+export interface BrokerConnection {
+  readonly isOpen: boolean;
+  /** Requests go out in the order of the calls, and a broker answers one connection's requests in order. */
+  send<T>(request: KafkaRequest<T>): Promise<T>;
+  /** Drops the socket; requests without an answer are rejected. May be called twice. */
+  close(): void;
+}
+
+/**
+ * Connects, and authenticates when `sasl` is set.
+ * @throws SkaldError KAFKA_UNREACHABLE, KAFKA_TLS or KAFKA_AUTHENTICATION
+ */
+export async function openBrokerConnection(options: BrokerConnectionOptions): Promise<BrokerConnection> {
+  const where = { broker: `${options.host}:${options.port}` };
+  const logger = bridgeLogger(options.debug);
+  const connectionPool = new ConnectionPool({
+    host: options.host,
+    port: options.port,
+    clientId: options.clientId,
+    ssl: options.ssl,
+    sasl: options.sasl,
+    logger,
+    connectionTimeout: options.connectTimeoutMs,
+    requestTimeout: options.requestTimeoutMs,
+    enforceRequestTimeout: true,
+    socketFactory: openSocket,
+  });
+  const broker = new Broker({ connectionPool, logger, authenticationTimeout: options.connectTimeoutMs });
+  const connection = connectionPool.pool[0]!;
+  quietPendingCheck(connection.requestQueue);
+
+  const close = (): void => {
+    connection.rejectRequests(new SkaldError('KAFKA_DISCONNECTED', 'The connection was closed.', { where }));
+    connection.requestQueue.destroy();
+    connection.socket?.destroy();
+  };
+  try {
+    await broker.connect();
+  } catch (error) {
+    close();
+    throw connectionError(error, where, 'connect');
+  }
+
+  let closed = false;
+  return {
+    get isOpen() {
+      return !closed && connection.isConnected() && connection.socket?.destroyed === false;
+    },
+    send: async <T>(request: KafkaRequest<T>): Promise<T> => {
+      try {
+        return (await connection.send({
+          request: {
+            apiKey: request.apiKey,
+            apiName: request.apiName,
+            apiVersion: request.apiVersion,
+            encode: () => {
+              const writer = new ProtocolWriter();
+              request.encode(writer);
+              const buffer = writer.finish();
+              return Promise.resolve({ buf: buffer, buffer });
+            },
+          },
+          response: {
+            decode: (payload) => Promise.resolve({ payload, clientSideThrottleTime: 0 }),
+            parse: ({ payload }) => Promise.resolve(request.decode(new ProtocolReader(payload))),
+          },
+          requestTimeout: options.requestTimeoutMs + (request.holdMs ?? 0),
+          logResponseError: false,
+        })) as T;
+      } catch (error) {
+        const mapped = connectionError(error, where, request.apiName);
+        // After a time-out the answer may still come, but a connection that hangs without closing must not be kept.
+        if (mapped.code !== 'KAFKA_PROTOCOL') close();
+        throw mapped;
+      }
+    },
+    close: () => {
+      closed = true;
+      close();
+    },
+  };
+}

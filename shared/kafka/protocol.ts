@@ -1,0 +1,176 @@
+/**
+ * Primitive types of the Kafka protocol, big endian, non-flexible encodings only (every request version that Skald sends
+ * predates KIP-482 tagged fields). Source: https://kafka.apache.org/protocol#protocol_types
+ */
+import { SkaldError } from '../errors.ts';
+
+/** One API call: how to write the request and how to read the answer. Pure: sending is the connection's work. */
+export interface KafkaRequest<T> {
+  readonly apiKey: number;
+  readonly apiName: string;
+  readonly apiVersion: number;
+  /** How long the broker may hold the answer by design (long polls, joins), on top of the client's request time-out. */
+  readonly holdMs?: number;
+  encode(writer: ProtocolWriter): void;
+  decode(reader: ProtocolReader): T;
+}
+
+/** Collects a request. Small fields share one growing buffer; large byte fields are kept by reference until `finish`. */
+export class ProtocolWriter {
+  private readonly chunks: Uint8Array[] = [];
+  private small = Buffer.allocUnsafe(256);
+  private used = 0;
+
+  private reserve(size: number): number {
+    if (this.used + size > this.small.length) {
+      const grown = Buffer.allocUnsafe(Math.max(this.small.length * 2, this.used + size));
+      this.small.copy(grown, 0, 0, this.used);
+      this.small = grown;
+    }
+    const at = this.used;
+    this.used += size;
+    return at;
+  }
+
+  int8(value: number): this {
+    this.small.writeInt8(value, this.reserve(1));
+    return this;
+  }
+
+  int16(value: number): this {
+    this.small.writeInt16BE(value, this.reserve(2));
+    return this;
+  }
+
+  int32(value: number): this {
+    this.small.writeInt32BE(value, this.reserve(4));
+    return this;
+  }
+
+  /** An INT64 that holds an offset or a timestamp: exact up to 2^53. */
+  int64(value: number): this {
+    this.small.writeBigInt64BE(BigInt(value), this.reserve(8));
+    return this;
+  }
+
+  boolean(value: boolean): this {
+    return this.int8(value ? 1 : 0);
+  }
+
+  string(value: string): this {
+    const size = Buffer.byteLength(value);
+    this.int16(size);
+    this.small.write(value, this.reserve(size), 'utf8');
+    return this;
+  }
+
+  nullableString(value: string | undefined): this {
+    return value === undefined ? this.int16(-1) : this.string(value);
+  }
+
+  /** BYTES: by reference, so the caller must not change `value` before the request is sent. */
+  bytes(value: Uint8Array): this {
+    this.int32(value.length);
+    this.chunks.push(this.small.subarray(0, this.used), value);
+    this.small = Buffer.allocUnsafe(256);
+    this.used = 0;
+    return this;
+  }
+
+  array<T>(values: readonly T[], write: (value: T) => void): this {
+    this.int32(values.length);
+    for (const value of values) write(value);
+    return this;
+  }
+
+  finish(): Buffer {
+    if (this.chunks.length === 0) return this.small.subarray(0, this.used);
+    return Buffer.concat([...this.chunks, this.small.subarray(0, this.used)]);
+  }
+}
+
+/** Reads an answer. Every read is checked against the end: a short or hostile answer is KAFKA_PROTOCOL, never a crash. */
+export class ProtocolReader {
+  private at = 0;
+  private readonly buffer: Buffer;
+
+  constructor(buffer: Buffer) {
+    this.buffer = buffer;
+  }
+
+  private take(size: number, what: string): number {
+    const at = this.at;
+    if (size < 0 || at + size > this.buffer.length) {
+      throw new SkaldError(
+        'KAFKA_PROTOCOL',
+        `The broker's answer ends early: ${what} of ${size} bytes at byte ${at} of ${this.buffer.length}.`,
+      );
+    }
+    this.at = at + size;
+    return at;
+  }
+
+  int8(): number {
+    return this.buffer.readInt8(this.take(1, 'an INT8'));
+  }
+
+  int16(): number {
+    return this.buffer.readInt16BE(this.take(2, 'an INT16'));
+  }
+
+  int32(): number {
+    return this.buffer.readInt32BE(this.take(4, 'an INT32'));
+  }
+
+  /** An INT64 as a number; offsets and timestamps stay far below 2^53, anything above is refused. */
+  int64(): number {
+    const at = this.take(8, 'an INT64');
+    const value = Number(this.buffer.readBigInt64BE(at));
+    if (!Number.isSafeInteger(value)) {
+      throw new SkaldError('KAFKA_PROTOCOL', `The broker's answer holds an INT64 beyond 2^53 at byte ${at}.`);
+    }
+    return value;
+  }
+
+  bigint64(): bigint {
+    return this.buffer.readBigInt64BE(this.take(8, 'an INT64'));
+  }
+
+  boolean(): boolean {
+    return this.int8() !== 0;
+  }
+
+  nullableString(): string | undefined {
+    const size = this.int16();
+    if (size === -1) return undefined;
+    const at = this.take(size, 'a STRING');
+    return this.buffer.toString('utf8', at, at + size);
+  }
+
+  string(): string {
+    return this.nullableString() ?? '';
+  }
+
+  /** BYTES as a view of the answer's buffer (not a copy); null reads as empty. */
+  bytes(): Buffer {
+    const size = this.int32();
+    if (size === -1) return this.buffer.subarray(this.at, this.at);
+    const at = this.take(size, 'BYTES');
+    return this.buffer.subarray(at, at + size);
+  }
+
+  array<T>(read: () => T): T[] {
+    const count = this.int32();
+    if (count === -1) return [];
+    // Each element takes at least one byte, so a hostile count cannot make us allocate more than the answer's size.
+    if (count < 0 || count > this.buffer.length - this.at) {
+      throw new SkaldError(
+        'KAFKA_PROTOCOL',
+        `The broker's answer has an array of ${count} at byte ${this.at - 4}.`,
+      );
+    }
+    const values: T[] = [];
+    for (let i = 0; i < count; i += 1) values.push(read());
+    return values;
+  }
+}
