@@ -91,15 +91,17 @@ function quantity(
  * the rule runs when the keys it looks at parsed. Give it as `when` of a `refine`.
  */
 export function whenParsed(...keys: readonly string[]) {
-  return (payload: {
-    value: unknown;
-    issues: readonly { path?: readonly PropertyKey[] | undefined; code?: string }[];
-  }) =>
+  return (payload: { value: unknown; issues: readonly RawIssue[] }) =>
     typeof payload.value === 'object' &&
     payload.value !== null &&
-    payload.issues.every((issue) =>
-      issue.path === undefined || issue.path.length === 0
-        ? issue.code === 'unrecognized_keys'
-        : !keys.includes(String(issue.path[0])),
-    );
+    payload.issues.every((issue) => {
+      if (issue.code === 'unrecognized_keys') return true;
+      const key = issue.path?.[0];
+      return key === undefined ? issue.code === 'custom' : !keys.includes(String(key));
+    });
+}
+
+interface RawIssue {
+  readonly path?: readonly PropertyKey[] | undefined;
+  readonly code?: string;
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { codecField, levelError, levelField, levelFitsCodec } from './codec-fields.ts';
 import { bytes, choice, durationMs, pattern, text, whenParsed, type DeepReadonly } from './fields.ts';
+import { templateProblems } from './object-layout.ts';
 import { TOPIC_NAME } from './topic-name.ts';
 
 const MIB = 1024 ** 2;
@@ -70,6 +71,14 @@ export const objectsSchema = z
     level: level.optional().meta({ defaultText: '3 with zstd, 6 with gzip' }),
   })
   .refine(levelFitsCodec, levelRule)
+  .superRefine(
+    (objects, context) => {
+      for (const message of templateProblems(objects.template, objects.bucket)) {
+        context.addIssue({ code: 'custom', path: ['template'], message, continue: true });
+      }
+    },
+    { when: whenParsed('template', 'bucket') },
+  )
   .prefault({})
   .meta({ description: 'Names, format and compression of the objects; a topic may override each.' });
 
@@ -105,13 +114,8 @@ export const topicSchema = z.strictObject({
 });
 
 export type ChunkConfig = DeepReadonly<z.output<typeof chunkSchema>>;
+export type ParsedTopic = z.output<typeof topicSchema>;
 export type ObjectsConfig = DeepReadonly<z.output<typeof objectsSchema>>;
-
-/** A topic with everything that `objects` and `chunk` say about it filled in. */
-export interface TopicConfig extends ObjectsConfig {
-  readonly topic: string;
-  readonly chunk: ChunkConfig;
-}
 
 function isTimeZone(name: string): boolean {
   try {

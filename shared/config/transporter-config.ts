@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { clusterConfigSchema, type ClusterConfig } from './cluster-config.ts';
 import { bytes, choice, count, durationMs, pattern, whenParsed, type DeepReadonly } from './fields.ts';
-import { chunkSchema, objectsSchema, topicSchema, type TopicConfig } from './objects-config.ts';
+import { chunkSchema, objectsSchema, topicSchema } from './objects-config.ts';
 import { atMostOneRack, logSchema, rackFields, statusSchema } from './process-config.ts';
 import { storeConfigSchema } from './store-config.ts';
+import { topicProblems, type TopicConfig } from './topic-config.ts';
 
 export const DEFAULT_TRANSPORTER_FILE = '/etc/skald/transporter.yaml';
 
@@ -136,6 +137,19 @@ export const transporterConfigSchema = z
     path: ['fetch', 'maxWaitMs'],
     error: 'must be less than cluster.requestTimeoutMs, or every fetch of a quiet partition times out',
     when: whenParsed('fetch', 'cluster'),
+  })
+  .superRefine(
+    ({ topics, objects, chunk }, context) => {
+      for (const { path, message } of topicProblems(topics, objects, chunk)) {
+        context.addIssue({ code: 'custom', path: ['topics', ...path], message, continue: true });
+      }
+    },
+    { when: whenParsed('topics', 'objects', 'chunk') },
+  )
+  .refine(({ store, fetch, limits }) => fetch.maxBytes + uploadBytes(store) <= limits.memoryBytes, {
+    path: ['limits', 'memoryBytes'],
+    error: 'must hold at least fetch.maxBytes and store.partBytes times store.maxConcurrentUploads',
+    when: whenParsed('store', 'fetch', 'limits'),
   });
 
 type ParsedTransporterConfig = z.output<typeof transporterConfigSchema>;
@@ -152,3 +166,7 @@ export type TransporterConfig = DeepReadonly<
   readonly topics: readonly TopicConfig[];
   readonly limits: { readonly memoryBytes: number; readonly decodeThreads: number };
 };
+
+function uploadBytes(store: z.output<typeof storeConfigSchema>): number {
+  return store.type === 's3' ? store.partBytes * store.maxConcurrentUploads : 0;
+}

@@ -1,0 +1,96 @@
+import { levelError, levelFitsCodec, levelOrDefault } from './codec-fields.ts';
+import { templateParts, templateProblems } from './object-layout.ts';
+import type { ChunkConfig, ObjectsConfig, ParsedTopic } from './objects-config.ts';
+
+/** zstd 3 is its own default, and gzip 6 that of zlib: objects are written once and read often. */
+const DEFAULT_LEVELS = { zstd: 3, gzip: 6 };
+
+/** A topic with everything that `objects` and `chunk` say about it filled in. */
+export interface TopicConfig extends Omit<ObjectsConfig, 'level'> {
+  readonly topic: string;
+  /** Set with zstd and gzip, undefined with the codecs that have no levels. */
+  readonly level?: number | undefined;
+  readonly chunk: ChunkConfig;
+}
+
+/** The topic's own settings over those of `objects` and `chunk`. A level belongs to the codec it was given for. */
+export function resolveTopic(topic: ParsedTopic, objects: ObjectsConfig, chunk: ChunkConfig): TopicConfig {
+  const codec = topic.codec ?? objects.codec;
+  const level = topic.level ?? (codec === objects.codec ? objects.level : undefined);
+  return {
+    topic: topic.topic,
+    prefix: topic.prefix ?? objects.prefix,
+    template: topic.template ?? objects.template,
+    bucket: topic.bucket ?? objects.bucket,
+    timeZone: topic.timeZone ?? objects.timeZone,
+    format: topic.format ?? objects.format,
+    codec,
+    level: levelOrDefault(codec, level, DEFAULT_LEVELS),
+    chunk: {
+      maxBytes: topic.chunk?.maxBytes ?? chunk.maxBytes,
+      maxAgeMs: topic.chunk?.maxAgeMs ?? chunk.maxAgeMs,
+      bucketGraceMs: topic.chunk?.bucketGraceMs ?? chunk.bucketGraceMs,
+    },
+  };
+}
+
+interface TopicProblem {
+  /** Below `topics`: the index, and the key when it is about one. */
+  readonly path: (string | number)[];
+  readonly message: string;
+}
+
+/** What is wrong between topics, and between a topic and the defaults it overrides; empty when all is well. */
+export function topicProblems(
+  topics: readonly ParsedTopic[],
+  objects: ObjectsConfig,
+  chunk: ChunkConfig,
+): TopicProblem[] {
+  const problems: TopicProblem[] = [];
+  const firstWithName = new Map<string, string>();
+  const firstWithLayout = new Map<string, string>();
+  for (const [index, topic] of topics.entries()) {
+    const resolved = resolveTopic(topic, objects, chunk);
+    problems.push(
+      ...overrideProblems(topic, resolved).map(({ key, message }) => ({ path: [index, key], message })),
+    );
+
+    const twin = firstWithName.get(topic.topic);
+    if (twin !== undefined) problems.push({ path: [index, 'topic'], message: `is listed twice: remove one` });
+    firstWithName.set(topic.topic, topic.topic);
+
+    const layout = layoutOf(resolved);
+    const rival = firstWithLayout.get(layout);
+    if (rival !== undefined && rival !== topic.topic) {
+      const message = `its objects would get the names of those of topic ${rival}: change the prefix or the template`;
+      problems.push({ path: [index, 'topic'], message });
+    }
+    firstWithLayout.set(layout, topic.topic);
+  }
+  return problems;
+}
+
+function overrideProblems(topic: ParsedTopic, resolved: TopicConfig): { key: string; message: string }[] {
+  const problems: { key: string; message: string }[] = [];
+  const compression = { codec: resolved.codec, level: topic.level };
+  if (!levelFitsCodec(compression))
+    problems.push({ key: 'level', message: levelError({ input: compression }) });
+  if (topic.template === undefined && topic.bucket === undefined) return problems;
+  const key = topic.template === undefined ? 'bucket' : 'template';
+  const about = topic.template === undefined ? 'objects.template does not fit it: ' : '';
+  for (const message of templateProblems(resolved.template, resolved.bucket)) {
+    problems.push({ key, message: `${about}${message}` });
+  }
+  return problems;
+}
+
+/** The names of a topic's objects with only what differs between its objects left open. */
+function layoutOf(topic: TopicConfig): string {
+  return templateParts(topic.template)
+    .map((part) => {
+      if ('literal' in part) return part.literal;
+      if (part.field === 'prefix') return topic.prefix;
+      return part.field === 'topic' ? topic.topic : `{${part.field}}`;
+    })
+    .join('');
+}
