@@ -1,0 +1,47 @@
+import { spawn } from 'node:child_process';
+import { SetupError } from './steps.mjs';
+import { ROOT } from './paths.mjs';
+
+const TAIL_LINES = 25;
+const running = new Set();
+
+/** Ends the commands in progress; they could otherwise go on writing after an interrupted setup. */
+export function killRunningCommands() {
+  for (const child of running) child.kill('SIGTERM');
+}
+
+/**
+ * Runs a command and returns its output, stdout and stderr together.
+ * Throws a SetupError with the end of the output when it fails, cannot be started, or exceeds `timeoutMs`.
+ */
+export async function runCommand(command, args, { timeoutMs, env = process.env, cwd = ROOT }) {
+  const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], timeout: timeoutMs });
+  running.add(child);
+  try {
+    const { output, reason } = await finish(child, timeoutMs);
+    if (reason === undefined) return output;
+    const tail = output.trimEnd().split('\n').slice(-TAIL_LINES).join('\n');
+    throw new SetupError(`${[command, ...args].join(' ')}: ${reason}${tail === '' ? '' : `\n${tail}`}`);
+  } finally {
+    running.delete(child);
+  }
+}
+
+function finish(child, timeoutMs) {
+  const startedAt = Date.now();
+  const chunks = [];
+  child.stdout.on('data', (chunk) => chunks.push(chunk));
+  child.stderr.on('data', (chunk) => chunks.push(chunk));
+  return new Promise((resolve) => {
+    const settle = (reason) => resolve({ output: Buffer.concat(chunks).toString(), reason });
+    child.once('error', (error) => settle(error.code === 'ENOENT' ? 'not found' : error.message));
+    child.once('close', (code, signal) => {
+      if (code === 0) settle(undefined);
+      else if (signal === null) settle(`exit code ${code}`);
+      else
+        settle(
+          Date.now() - startedAt >= timeoutMs ? `not done after ${timeoutMs / 1000} s` : `ended by ${signal}`,
+        );
+    });
+  });
+}
