@@ -43,7 +43,7 @@ export function reasonOf(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === 'ENOENT') return 'does not exist';
   if (code === 'EACCES' || code === 'EPERM') return 'cannot be read: permission denied';
-  if (code === 'ENOTDIR') return 'does not exist: a part of its path is not a directory';
+  if (code === 'ENOTDIR') return 'cannot be opened: it, or a part of its path, is not a directory';
   if (code === 'EISDIR') return 'is a directory, not a file';
   return `cannot be read: ${messageOf(error)}`;
 }

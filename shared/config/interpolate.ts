@@ -1,8 +1,7 @@
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The text with its variables filled in, or what keeps it from being so. */
-export type Interpolated =
-  { readonly value: string } | { readonly problem: string };
+export type Interpolated = { readonly value: string } | { readonly problem: string };
 
 const REFERENCE = /\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{/g;
 

@@ -6,6 +6,9 @@ import { TOPIC_NAME } from './topic-name.ts';
 const KIB = 1024;
 const MIB = 1024 ** 2;
 
+/** Names that become labels, journal entries and parts of paths. */
+export const PIPELINE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
+
 const absoluteGlob = z
   .string()
   .regex(/^\//, { error: 'must be an absolute path or glob, such as /var/log/app/*.log' });
@@ -142,7 +145,7 @@ const partitionerSchema = z
 export const pipelineConfigSchema = z.strictObject({
   name: pattern(
     'Name in metrics, logs and the journal. Another name is another pipeline, which starts anew.',
-    /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/,
+    PIPELINE_NAME,
     'letters, digits, dots, underscores and dashes; at most 100',
   )
     .optional()

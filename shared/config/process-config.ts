@@ -3,9 +3,11 @@ import { choice, count, path, pattern, text, type DeepReadonly } from './fields.
 
 /** What the agent and the transporter have in common: where they are, and how one looks at them. */
 
+export const RACK_NAME = /^\S{1,249}$/;
+
 const rack = pattern(
   'Rack (availability zone) of this machine, as in `broker.rack`. The environment variable `SKALD_RACK` goes before it.',
-  /^\S{1,249}$/,
+  RACK_NAME,
   'one word of at most 249 characters',
 );
 
