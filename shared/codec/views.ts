@@ -1,0 +1,17 @@
+/** The same memory as a Buffer: the native bindings and Buffer's own methods want one. */
+export function bufferView(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/**
+ * A buffer that owns its whole ArrayBuffer, so that it can be transferred to another thread. Buffer.allocUnsafe cuts
+ * small buffers out of a shared pool, which cannot.
+ */
+export function ownBuffer(bytes: number): Buffer {
+  return Buffer.allocUnsafeSlow(bytes);
+}
+
+/** The parts as one buffer; a single part is handed through without a copy. */
+export function joinParts(parts: readonly Uint8Array[], totalBytes: number): Uint8Array {
+  return parts.length === 1 ? parts[0]! : Buffer.concat(parts, totalBytes);
+}
