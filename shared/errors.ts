@@ -72,6 +72,41 @@ export const ERROR_CATALOGUE = {
     action:
       'Create the topic (Skald never creates one) or grant the ACL. Skald keeps trying and loses nothing meanwhile.',
   },
+  INTENT_UNREADABLE: {
+    retryable: false,
+    means:
+      'The offset of a partition carries an intent of the transporter that this version cannot keep. The partition is not read.',
+    action:
+      'Run the newer version that wrote it; or, knowing that its records may come twice, set the offset again with kafka-consumer-groups.',
+  },
+  STORE_BUCKET_MISSING: {
+    retryable: true,
+    means: 'The bucket that objects go to does not exist.',
+    action:
+      'Create it, or correct store.bucket, store.region and store.endpoint. Skald never creates a bucket.',
+  },
+  STORE_DENIED: {
+    retryable: true,
+    means: 'The object store refused the credentials, or they do not allow to write.',
+    action:
+      'Check accessKeyId and secretAccessKey or the credential chain of the AWS SDK, the clock of this machine, and that the policy allows s3:PutObject.',
+  },
+  STORE_UNREACHABLE: {
+    retryable: true,
+    means: 'The object store did not answer, or no connection to it could be opened.',
+    action:
+      'Check store.endpoint, store.region and the network. Skald keeps trying and holds what is not yet stored.',
+  },
+  STORE_FAILED: {
+    retryable: true,
+    means: 'The object store answered with an error, or a file could not be written; the message says which.',
+    action: 'Nothing, if it passes: Skald tries again. If it stays, the message says what the store wants.',
+  },
+  STATUS_LISTEN_FAILED: {
+    retryable: false,
+    means: 'The status server cannot listen on its address.',
+    action: 'Free the port, or set another `status.port`, or `status: false`.',
+  },
 } as const satisfies Record<string, { retryable: boolean; means: string; action: string }>;
 
 export type ErrorCode = keyof typeof ERROR_CATALOGUE;
