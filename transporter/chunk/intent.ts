@@ -1,0 +1,64 @@
+import { z } from 'zod';
+import { objectsSchema, type ObjectsConfig } from '../../shared/config/objects-config.ts';
+import { messageOf, SkaldError } from '../../shared/errors.ts';
+
+/**
+ * A promise, committed as the offset's metadata before anything is uploaded: the records from the committed offset up to
+ * `end` become objects under `layout`, and no other cut of them is ever made. Whoever owns the partition next keeps it.
+ */
+export interface Intent {
+  /** Exclusive. */
+  end: number;
+  /** Bytes of the finished objects: what a new owner must hold in memory to make them again. */
+  objectBytes: number;
+  /** Everything that names and contents depend on, so that a changed configuration does not move a promised chunk. */
+  layout: ObjectsConfig;
+}
+
+const VERSION = 1;
+
+const intentSchema = z.strictObject({
+  skald: z.literal(VERSION, { error: `is of another version than ${VERSION}` }),
+  end: z.int().nonnegative(),
+  objectBytes: z.int().nonnegative(),
+  layout: objectsSchema,
+});
+
+/** The broker's default for `offset.metadata.max.bytes`. */
+const MAX_METADATA_BYTES = 4096;
+
+/** @throws SkaldError CONFIG_INVALID when prefix and template are so long that the broker would refuse the intent */
+export function encodeIntent({ end, objectBytes, layout }: Intent): string {
+  const { prefix, template, bucket, timeZone, format, codec, level } = layout;
+  const text = JSON.stringify({
+    skald: VERSION,
+    end,
+    objectBytes,
+    layout: { prefix, template, bucket, timeZone, format, codec, level },
+  });
+  const bytes = Buffer.byteLength(text);
+  if (bytes > MAX_METADATA_BYTES) {
+    throw new SkaldError(
+      'CONFIG_INVALID',
+      `The intent of a chunk takes ${bytes} bytes of offset metadata and brokers allow ${MAX_METADATA_BYTES}: shorten objects.prefix or objects.template.`,
+    );
+  }
+  return text;
+}
+
+/**
+ * The intent in an offset's metadata; undefined when there is none, also when the metadata is some other program's.
+ * @throws SkaldError INTENT_UNREADABLE when it is an intent that this version cannot keep
+ */
+export function decodeIntent(metadata: string): Intent | undefined {
+  if (!metadata.startsWith('{"skald":')) return undefined;
+  try {
+    const { end, objectBytes, layout } = intentSchema.parse(JSON.parse(metadata));
+    return { end, objectBytes, layout };
+  } catch (error) {
+    throw new SkaldError('INTENT_UNREADABLE', `The committed intent cannot be read: ${messageOf(error)}.`, {
+      cause: error,
+      where: { metadata },
+    });
+  }
+}

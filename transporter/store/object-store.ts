@@ -1,0 +1,33 @@
+/** What the transporter needs of a place for objects. Implementations retry what is worth retrying, within a bound. */
+export interface ObjectStore {
+  /** Where objects go, for log lines, such as `s3://bucket`. */
+  readonly location: string;
+
+  /**
+   * Finds out whether objects can be written here, before anything is fetched.
+   * @throws SkaldError STORE_BUCKET_MISSING, STORE_DENIED, STORE_UNREACHABLE, STORE_FAILED
+   */
+  check(): Promise<void>;
+
+  /**
+   * Writes an object whole or not at all, over one of the same name if there is one. It is durable when the promise resolves.
+   * Parts are read until then. Aborting the signal gives up soon; the object may or may not be written.
+   * @throws SkaldError as `check`
+   */
+  put(key: string, parts: readonly Uint8Array[], options: PutOptions): Promise<void>;
+
+  /**
+   * Drops what an owner that died left unfinished under this very name, so that it is not paid for for ever. An owner that
+   * still lives and loses its upload this way has lost the partition before.
+   */
+  abortUnfinished(key: string): Promise<void>;
+
+  close(): void;
+}
+
+export interface PutOptions {
+  contentType: string;
+  /** Small, ASCII; kept beside the object. S3 allows 2 KB of it. */
+  metadata: Readonly<Record<string, string>>;
+  signal: AbortSignal;
+}
