@@ -1,6 +1,6 @@
 import { prepareBroker, startBrokerProcess } from './broker.ts';
 import type { BrokerNode, BrokerSettings } from './broker-settings.ts';
-import { groupsAnswer, readyBrokers } from './kafka-ready.ts';
+import { groupsAnswer, readyBrokers } from './kafka-admin.ts';
 import { LOOPBACK } from './ports.ts';
 import { createService } from './service.ts';
 import type { Service } from './service.ts';

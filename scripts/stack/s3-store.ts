@@ -1,4 +1,4 @@
-import { ensureBucket } from './s3-ready.ts';
+import { ensureBucket } from './s3-bucket.ts';
 import { prepareS3Proxy, startS3ProxyProcess } from './s3proxy.ts';
 import type { S3Access } from './s3proxy.ts';
 import { createService } from './service.ts';

@@ -43,6 +43,58 @@ export async function groupsAnswer(bootstrap: readonly string[]): Promise<true> 
   });
 }
 
+export interface TopicOptions {
+  partitions: number;
+  /** The cluster's default (3, or 1 in a cluster of one) when absent. */
+  replicationFactor?: number;
+  /** Topic settings such as `max.message.bytes`. */
+  settings?: Readonly<Record<string, string>>;
+  /** Replicas of each partition by broker id, the preferred leader first; decides over the two counts above. */
+  replicaAssignment?: readonly (readonly number[])[];
+}
+
+/** Creates a topic; rejects when it exists. It can be used when `topicIsReady` says so, a moment later. */
+export async function createTopic(
+  bootstrap: readonly string[],
+  topic: string,
+  { partitions, replicationFactor, settings = {}, replicaAssignment }: TopicOptions,
+): Promise<void> {
+  const layout =
+    replicaAssignment === undefined
+      ? { numPartitions: partitions, replicationFactor: replicationFactor ?? -1 }
+      : {
+          replicaAssignment: replicaAssignment.map((replicas, partition) => ({
+            partition,
+            replicas: [...replicas],
+          })),
+        };
+  const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
+  await withAdmin(bootstrap, async (admin) =>
+    admin.createTopics({ topics: [{ topic, ...layout, configEntries }] }),
+  );
+}
+
+/**
+ * True when every broker, asked by itself, knows a leader for all `partitions` and sees every replica in sync. Brokers
+ * learn of a new topic one after another; a client that asks the wrong one too early is told that there is none.
+ */
+export async function topicIsReady(
+  bootstrap: readonly string[],
+  topic: string,
+  partitions: number,
+): Promise<boolean> {
+  const answers = await Promise.all(
+    bootstrap.map((address) =>
+      withAdmin([address], async (admin) => admin.fetchTopicMetadata({ topics: [topic] })),
+    ),
+  );
+  return answers.every(({ topics }) => {
+    const known = topics[0]?.partitions ?? [];
+    const isReady = known.every(({ leader, isr, replicas }) => leader >= 0 && isr.length === replicas.length);
+    return known.length === partitions && isReady;
+  });
+}
+
 /** kafkajs is kept quiet and without retries: the caller polls, and a broker that is not up yet is no error. */
 async function withAdmin<T>(bootstrap: readonly string[], use: (admin: Admin) => Promise<T>): Promise<T> {
   const kafka = new kafkajs.Kafka({

@@ -1,0 +1,46 @@
+import type { TestProject } from 'vitest/node';
+import { startStack } from '../../scripts/stack/stack.ts';
+import type { LocalStack, StackBroker } from '../../scripts/stack/stack.ts';
+import type { S3Access } from '../../scripts/stack/s3proxy.ts';
+
+/** What tests get of the stack that all integration and e2e files share; it crosses a process boundary. */
+export interface SharedStack {
+  bootstrap: readonly string[];
+  brokers: readonly StackBroker[];
+  s3: S3Access;
+  objectsDir: string;
+}
+
+interface Holder {
+  stack: Promise<LocalStack>;
+  users: number;
+}
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    stack: SharedStack;
+  }
+}
+
+declare global {
+  /**
+   * Each project loads this file by itself, so what they share hangs on the process: the first project to need the
+   * stack starts it, the last one to finish stops it.
+   */
+  var skaldTestStack: Holder | undefined;
+}
+
+export async function setup(project: TestProject): Promise<void> {
+  const holder = (globalThis.skaldTestStack ??= { stack: startStack(), users: 0 });
+  holder.users++;
+  const { bootstrap, brokers, s3, objectsDir } = await holder.stack;
+  project.provide('stack', { bootstrap, brokers, s3, objectsDir });
+}
+
+export async function teardown(): Promise<void> {
+  const holder = globalThis.skaldTestStack;
+  if (holder === undefined || --holder.users > 0) return;
+  globalThis.skaldTestStack = undefined;
+  const stack = await holder.stack.catch(() => undefined);
+  await stack?.stop();
+}

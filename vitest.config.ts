@@ -1,0 +1,42 @@
+import { defineConfig } from 'vitest/config';
+import type { TestProjectInlineConfiguration } from 'vitest/config';
+
+type ProjectOptions = NonNullable<TestProjectInlineConfiguration['test']>;
+
+const STACK_SETUP = 'test/support/global-setup.ts';
+
+/** Groups run one after another, in this order: what is quick to fail comes first and nothing disturbs the stack. */
+function project(name: string, groupOrder: number, options: ProjectOptions): TestProjectInlineConfiguration {
+  return {
+    test: { name, include: [`test/${name}/**/*.test.ts`], sequence: { groupOrder }, ...options },
+  };
+}
+
+export default defineConfig({
+  test: {
+    projects: [
+      project('unit', 0, { testTimeout: 10_000, hookTimeout: 10_000 }),
+      // Seeded runs of thousands of steps.
+      project('simulation', 1, { testTimeout: 120_000, hookTimeout: 30_000 }),
+      // Real brokers and S3, shared by the files of both projects, which therefore run one at a time.
+      project('integration', 2, {
+        testTimeout: 60_000,
+        hookTimeout: 120_000,
+        maxWorkers: 1,
+        globalSetup: STACK_SETUP,
+      }),
+      // Whole programs, killed and restarted.
+      project('e2e', 3, {
+        testTimeout: 180_000,
+        hookTimeout: 120_000,
+        maxWorkers: 1,
+        globalSetup: STACK_SETUP,
+      }),
+    ],
+    coverage: {
+      provider: 'v8',
+      include: ['agent/**', 'transporter/**', 'shared/**', 'cli/**'],
+      reporter: ['text-summary', 'html'],
+    },
+  },
+});
