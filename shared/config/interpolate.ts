@@ -21,7 +21,7 @@ export function interpolate(text: string, env: Environment): Interpolated {
         );
         return '';
       }
-      const found = env[name];
+      const found = Object.hasOwn(env, name) ? env[name] : undefined;
       if (fallback !== undefined) return found === undefined || found === '' ? fallback : found;
       if (found === undefined)
         problems.push(`environment variable ${name} is not set; set it, or write \${${name}:-default}`);

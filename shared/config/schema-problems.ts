@@ -106,6 +106,8 @@ function notThat(value: unknown, path: Path, node: SchemaNode | undefined, { doc
   const shown = typeof value === 'string' ? value : JSON.stringify(value);
   if (shown.length > 40) return '';
   const choices = (node?.enum ?? []).map(String);
+  if (typeof value === 'string' && (node?.type === 'integer' || node?.type === 'boolean'))
+    return `, not the text ${shown}`;
   const close = nearest(shown, choices);
   return close === undefined ? `, not ${shown}` : `, not ${shown}; did you mean ${close}?`;
 }
@@ -115,7 +117,10 @@ function unknownKey(path: Path, key: string, { root, document }: Context): strin
   const known = keysOf(nodeAt(root, path, document.value));
   const close = nearest(key, known);
   if (close !== undefined) return `is not a setting; did you mean ${close}?`;
-  const elsewhere = blocksWith(root, key);
+  const node = plainNodeAt(path, { root, document });
+  const isOfAnotherType =
+    node !== undefined && alternativesOf(node).some((other) => keysOf(other).includes(key));
+  const elsewhere = isOfAnotherType ? [] : blocksWith(root, key);
   if (elsewhere.length > 0) return `is not a setting here; it belongs into ${elsewhere.join(' or ')}`;
   return `is not a setting; there are ${known.join(', ')}`;
 }

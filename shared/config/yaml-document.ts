@@ -5,15 +5,15 @@ import {
   isSeq,
   LineCounter,
   parseDocument,
-  type Document,
+  type Alias,
   type Node,
   type Pair,
   type Scalar,
   type YAMLError,
 } from 'yaml';
-import { messageOf } from '../errors.ts';
 import { interpolate, type Environment } from './interpolate.ts';
 import type { ConfigProblem } from './problem.ts';
+import { lineNestedDeeperThan } from './yaml-nesting.ts';
 
 type Path = readonly (string | number)[];
 
@@ -35,9 +35,12 @@ export interface YamlDocument {
 /** Aliases multiply: a file of nine lines can stand for a billion values. No configuration comes near these. */
 const MAX_VALUES = 20_000;
 const MAX_DEPTH = 50;
+/** Far below the thousand levels at which the parser ends its stack. */
+const MAX_PARSER_DEPTH = 200;
 
 interface Walk {
-  readonly document: Document;
+  readonly anchors: Map<string, Node>;
+  readonly anchored: WeakSet<Node>;
   readonly env: Environment;
   readonly at: (node: Node | null | undefined) => Position;
   readonly places: Map<string, { key: Position; value: Position; fromEnvironment: boolean }>;
@@ -55,19 +58,20 @@ export function readYaml(text: string, env: Environment): YamlDocument {
     return { line: Math.max(1, line), column: Math.max(1, col) };
   };
   let value: unknown;
-  try {
+  const tooDeep = lineNestedDeeperThan(MAX_PARSER_DEPTH, text);
+  if (tooDeep !== undefined) {
+    problems.push({ path: [], line: tooDeep, column: 1, message: 'is nested too deep' });
+  } else {
     const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, stringKeys: true });
     problems.push(...[...document.errors, ...document.warnings].map((error) => syntaxProblem(error, at)));
     if (problems.length === 0 && document.contents === null) {
       problems.push({ path: [], line: 1, column: 1, message: 'holds no settings' });
     }
     if (problems.length === 0) {
-      const walk: Walk = { document, env, at: (node) => at(node?.range?.[0]), places, problems, values: 0 };
+      const anchors = { anchors: new Map(), anchored: new WeakSet<Node>() };
+      const walk: Walk = { ...anchors, env, at: (node) => at(node?.range?.[0]), places, problems, values: 0 };
       value = valueOf(document.contents, [], walk);
     }
-  } catch (error) {
-    // The parser recurses: a file of nothing but open brackets ends its stack.
-    problems.push({ path: [], line: 1, column: 1, message: `cannot be read as YAML: ${messageOf(error)}` });
   }
   return {
     value,
@@ -85,7 +89,8 @@ function valueOf(node: Node | null, path: Path, walk: Walk): unknown {
     walk.values = MAX_VALUES + 1;
     return undefined;
   }
-  if (isAlias(node)) return valueOf(node.resolve(walk.document) ?? null, path, walk);
+  if (isAlias(node)) return aliasedValue(node, path, walk);
+  rememberAnchor(node, walk);
   if (isMap<Scalar<string>, Node | null>(node)) return objectOf(node.items, path, walk);
   if (isSeq<Node | null>(node)) {
     return node.items.map((item, index) => {
@@ -95,6 +100,23 @@ function valueOf(node: Node | null, path: Path, walk: Walk): unknown {
     });
   }
   return isScalar(node) ? scalarOf(node, path, walk) : null;
+}
+
+/** An unquoted glob such as *.log is an alias to YAML: the mistake that the message speaks of. */
+function aliasedValue(alias: Alias, path: Path, walk: Walk): unknown {
+  const anchored = walk.anchors.get(alias.source);
+  if (anchored !== undefined) return valueOf(anchored, path, walk);
+  report(walk, alias, path, `no anchor is named ${alias.source}; text that begins with * must be in quotes`);
+  return undefined;
+}
+
+/** In the order of the file, once for each node: a later anchor of the same name takes over from there on. */
+function rememberAnchor(node: Node | null, walk: Walk): void {
+  if (node === null || isAlias(node) || walk.anchored.has(node)) return;
+  if ((isScalar(node) || isMap(node) || isSeq(node)) && node.anchor !== undefined) {
+    walk.anchored.add(node);
+    walk.anchors.set(node.anchor, node);
+  }
 }
 
 function objectOf(

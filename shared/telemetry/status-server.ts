@@ -34,6 +34,8 @@ export interface StatusServer {
 }
 
 const REQUEST_TIMEOUT_MS = 5000;
+/** For a reader that stops in the middle of an answer. */
+const IDLE_TIMEOUT_MS = 10_000;
 const CLOSE_TIMEOUT_MS = 1000;
 const MAX_HEADER_BYTES = 8 * 1024;
 const MAX_CONNECTIONS = 64;
@@ -61,7 +63,14 @@ export async function startStatusServer(options: StatusServerOptions): Promise<S
     (request, response) => void respond(request, response, options),
   );
   server.maxConnections = MAX_CONNECTIONS;
+  server.setTimeout(IDLE_TIMEOUT_MS);
   await listen(server, options);
+  server.on('error', (error) => {
+    options.logger.warn(
+      { component: 'status-server', err: error },
+      'the status server failed to take a connection',
+    );
+  });
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : options.port;
   let closing: Promise<void> | undefined;

@@ -1,0 +1,226 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { parseAgentConfig } from '../../../shared/config/load-agent-config.ts';
+import { loadPipelineFile, loadPipelines, parsePipeline } from '../../../shared/config/load-pipelines.ts';
+import { messagesOf } from './messages-of.ts';
+
+const ONE = agentWith('main');
+const MINIMAL = 'files: {include: [/var/log/app/*.log]}\nkafka: {topic: access}\n';
+
+function agentWith(...clusters: string[]) {
+  const lines = clusters.map((name) => `  ${name}: {brokers: [kafka-1:9092]}`);
+  return parseAgentConfig('/etc/skald/agent.yaml', `clusters:\n${lines.join('\n')}\n`, {});
+}
+
+function parse(text: string, agent = ONE) {
+  return parsePipeline('/etc/skald/pipelines/access-log.yaml', text, agent, {});
+}
+
+function kafka(settings: string) {
+  return `files: {include: [/a]}\nkafka: {topic: t, ${settings}}\n`;
+}
+
+test('two lines are enough; everything else has the default that the design names', () => {
+  expect(parse(MINIMAL)).toEqual({
+    name: 'access-log',
+    file: '/etc/skald/pipelines/access-log.yaml',
+    files: { include: ['/var/log/app/*.log'], exclude: [] },
+    startAt: 'beginning',
+    framing: { type: 'newline', maxRecordBytes: 1_024_000, oversize: 'split' },
+    discovery: {
+      scanIntervalMs: 1000,
+      pollIntervalMs: 250,
+      closeRotatedAfterMs: 5000,
+      partialLineTimeoutMs: 5000,
+    },
+    kafka: {
+      cluster: 'main',
+      topic: 'access',
+      codec: 'zstd',
+      level: 1,
+      batchBytes: 1_048_576,
+      lingerMs: 200,
+      maxInFlight: 5,
+      requestTimeoutMs: 30_000,
+    },
+    partitioner: { type: 'single-partition', rack: 'prefer', stickyMs: 30_000, stickyBytes: 67_108_864 },
+  });
+});
+
+test('the longest record and its envelope fit what a topic takes by default', () => {
+  // message.max.bytes of Apache Kafka; 61 bytes of batch header by the protocol guide; zstd's worst case by its
+  // ZSTD_COMPRESSBOUND, n + n/256; the rest is left for varints and provenance.
+  const { maxRecordBytes } = parse(MINIMAL).framing;
+  expect(maxRecordBytes + Math.ceil(maxRecordBytes / 256) + 61 + 16_384).toBeLessThan(1_048_588);
+});
+
+test('a pipeline is frozen at every level', () => {
+  const pipeline = parse(MINIMAL);
+  expect([pipeline, pipeline.files.include, pipeline.kafka].every((part) => Object.isFrozen(part))).toBe(
+    true,
+  );
+});
+
+describe('levels and codecs', () => {
+  test.each([
+    ['codec: zstd', 1],
+    ['codec: zstd, level: 19', 19],
+    ['codec: gzip', 6],
+    ['codec: gzip, level: 9', 9],
+    ['codec: lz4', undefined],
+    ['codec: none', undefined],
+  ])('%s gives level %s', (settings, level) => {
+    expect(parse(kafka(settings)).kafka.level).toBe(level);
+  });
+
+  test.each([
+    ['codec: lz4, level: 3', 'kafka.level: codec lz4 has no levels'],
+    ['codec: none, level: 1', 'kafka.level: codec none has no levels'],
+    ['codec: gzip, level: 10', 'kafka.level: must be between 1 and 9 with codec gzip'],
+    ['level: 20', 'kafka.level: must be a whole number from 1 to 19, not 20'],
+    ['codec: snappy', 'kafka.codec: must be one of zstd, lz4, gzip, none'],
+    ['codec: zstd, level: 1.5', 'kafka.level: must be a whole number'],
+    ['maxInFlight: 6', 'kafka.maxInFlight: must be a whole number from 1 to 5'],
+    ['maxInFlight: 0', 'kafka.maxInFlight: must be a whole number from 1 to 5'],
+    ['batchBytes: 128MiB', 'kafka.batchBytes: must be between'],
+    ['lingerMs: -1', 'kafka.lingerMs: must be a duration'],
+    ['cluster: other', 'kafka.cluster: must be a cluster of the host file: main'],
+  ])('%s is refused', (settings, message) => {
+    expect(() => parse(kafka(settings))).toThrow(message);
+  });
+});
+
+describe('other impossible settings', () => {
+  test.each([
+    [
+      'a relative glob',
+      'files: {include: [logs/*.log]}\nkafka: {topic: t}\n',
+      'files.include[0]: must be an absolute path',
+    ],
+    ['no glob', 'files: {include: []}\nkafka: {topic: t}\n', 'files.include: must hold at least one glob'],
+    [
+      'a glob instead of a list',
+      'files: {include: /a}\nkafka: {topic: t}\n',
+      'files.include: must be a list',
+    ],
+    [
+      'a topic that Kafka refuses',
+      'files: {include: [/a]}\nkafka: {topic: "a/b"}\n',
+      'kafka.topic: must be a Kafka topic name',
+    ],
+    [
+      'the topic ..',
+      'files: {include: [/a]}\nkafka: {topic: ".."}\n',
+      'kafka.topic: must be a Kafka topic name',
+    ],
+    ['a topic at the top', `${MINIMAL}topic: x\n`, 'topic: is not a setting here; it belongs into kafka'],
+    ['a name with a slash', `name: a/b\n${MINIMAL}`, 'name: must be letters'],
+    ['another framing', `${MINIMAL}framing: {type: csv}\n`, 'framing.type: must be newline, not csv'],
+  ])('%s', (_, text, message) => {
+    expect(() => parse(text)).toThrow(message);
+  });
+
+  test('a batch that the memory budget of the host cannot hold twice', () => {
+    const small = parseAgentConfig(
+      '/a.yaml',
+      'clusters: {m: {brokers: [a:1]}}\nlimits: {memoryBytes: 8MiB}\n',
+      {},
+    );
+    expect(() => parse(kafka('batchBytes: 5MiB'), small)).toThrow(
+      'kafka.batchBytes: must not be more than half of limits.memoryBytes of the host file, 4194304 bytes',
+    );
+    expect(parse(kafka('batchBytes: 4MiB'), small).kafka.batchBytes).toBe(4_194_304);
+  });
+});
+
+describe('clusters', () => {
+  test('several, and the pipeline names one', () => {
+    expect(parse(kafka('cluster: b'), agentWith('a', 'b')).kafka.cluster).toBe('b');
+  });
+
+  test('several, and the pipeline names none', () => {
+    expect(messagesOf(() => parse(kafka('codec: zstd'), agentWith('a', 'b')))).toEqual([
+      expect.stringContaining(':2:1: kafka.cluster: is missing; the host file has a, b'),
+    ]);
+  });
+});
+
+describe('a folder of pipelines', () => {
+  let dir: string;
+  beforeEach(() => {
+    dir = mkdtempSync(join(tmpdir(), 'skald-pipelines-'));
+  });
+  afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+  function write(name: string, text: string) {
+    writeFileSync(join(dir, name), text);
+  }
+
+  test('a broken file never hides the others', () => {
+    write('b.yaml', MINIMAL);
+    write('a.yaml', 'files: [\n');
+    write('c.yaml', MINIMAL);
+    mkdirSync(join(dir, 'd.yaml'));
+    const { pipelines, errors } = loadPipelines(dir, ONE, {});
+    expect(pipelines.map((pipeline) => pipeline.name)).toEqual(['b', 'c']);
+    expect(errors.map((error) => [error.code, error.where['file']])).toEqual([
+      ['CONFIG_INVALID', join(dir, 'a.yaml')],
+      ['CONFIG_UNREADABLE', join(dir, 'd.yaml')],
+    ]);
+  });
+
+  test('two pipelines of one name: the first in the order of files stays', () => {
+    write('a.yaml', `name: shared\n${MINIMAL}`);
+    write('shared.yaml', MINIMAL);
+    const { pipelines, errors } = loadPipelines(dir, ONE, {});
+    expect(pipelines.map((pipeline) => pipeline.file)).toEqual([join(dir, 'a.yaml')]);
+    expect(errors.map((error) => error.message)).toEqual([
+      `${join(dir, 'shared.yaml')}:1:1: name: another pipeline is named shared: ${join(dir, 'a.yaml')}; rename one`,
+    ]);
+  });
+
+  test('what editors leave behind is no pipeline, and a .yml is pointed out', () => {
+    for (const name of ['.a.yaml', 'a.yaml~', '.a.yaml.swp', '#a.yaml#', 'README', 'a.yaml.bak'])
+      write(name, 'x');
+    write('a.yml', MINIMAL);
+    const { pipelines, errors } = loadPipelines(dir, ONE, {});
+    expect(pipelines).toEqual([]);
+    expect(errors.map((error) => error.message)).toEqual([
+      `${join(dir, 'a.yml')}: is not read: pipelines end in .yaml; rename it`,
+    ]);
+  });
+
+  test('a link to a file elsewhere is followed, a dangling one is an error', () => {
+    write('target', MINIMAL);
+    symlinkSync('target', join(dir, 'a.yaml'));
+    symlinkSync('nowhere', join(dir, 'b.yaml'));
+    const { pipelines, errors } = loadPipelines(dir, ONE, {});
+    expect(pipelines.map((pipeline) => pipeline.name)).toEqual(['a']);
+    expect(errors.map((error) => error.code)).toEqual(['CONFIG_UNREADABLE']);
+  });
+
+  test('a file name that cannot be a pipeline name', () => {
+    write('access log.yaml', MINIMAL);
+    expect(loadPipelines(dir, ONE, {}).errors.map((error) => error.code)).toEqual(['CONFIG_INVALID']);
+  });
+
+  test('an empty folder has no pipelines and no errors', () => {
+    expect(loadPipelines(dir, ONE, {})).toEqual({ pipelines: [], errors: [] });
+  });
+
+  test('a folder that is missing, or is a file, is one error', () => {
+    write('file', '');
+    for (const path of [join(dir, 'missing'), join(dir, 'file')]) {
+      const { pipelines, errors } = loadPipelines(path, ONE, {});
+      expect(pipelines).toEqual([]);
+      expect(errors.map((error) => error.code)).toEqual(['CONFIG_UNREADABLE']);
+    }
+  });
+
+  test('one file by its path', () => {
+    write('a.yaml', MINIMAL);
+    expect(loadPipelineFile(join(dir, 'a.yaml'), ONE, {}).name).toBe('a');
+  });
+});
