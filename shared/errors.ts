@@ -107,6 +107,22 @@ export const ERROR_CATALOGUE = {
     means: 'The status server cannot listen on its address.',
     action: 'Free the port, or set another `status.port`, or `status: false`.',
   },
+  KAFKA_NO_LEADER: {
+    retryable: true,
+    means: 'A partition has no leader right now.',
+    action:
+      'Nothing, if it passes: lines go to other partitions meanwhile. If it stays, look at the brokers of its replicas.',
+  },
+  STATE_DIR_LOCKED: {
+    retryable: false,
+    means: 'Another agent works on the same state directory.',
+    action: 'Stop the other agent, or give this one a stateDir of its own.',
+  },
+  STATE_DIR_UNUSABLE: {
+    retryable: false,
+    means: 'The state directory cannot be created, locked or read.',
+    action: 'Let the user of the agent own the directory, and see that its disk is mounted writable.',
+  },
 } as const satisfies Record<string, { retryable: boolean; means: string; action: string }>;
 
 export type ErrorCode = keyof typeof ERROR_CATALOGUE;
@@ -141,4 +157,9 @@ export function isSkaldError(error: unknown, code?: ErrorCode): error is SkaldEr
 /** The message of anything that was thrown; for log lines and wrapped errors. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** The `code` of a system error, such as ENOENT (errno(3)); undefined for anything else. */
+export function errnoOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }

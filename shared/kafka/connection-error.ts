@@ -1,4 +1,4 @@
-import { isSkaldError, messageOf, SkaldError } from '../errors.ts';
+import { errnoOf, isSkaldError, messageOf, SkaldError } from '../errors.ts';
 
 /** Node's and OpenSSL's codes for a handshake that failed because of the certificate or the protocol, not the network. */
 const TLS_CODE = /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH|EPROTO)/;
@@ -9,7 +9,8 @@ const TLS_CODE = /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|HOST
  */
 export function connectionError(error: unknown, where: Record<string, string>, doing: string): SkaldError {
   if (isSkaldError(error)) return error;
-  const { name, code } = error as { name?: string; code?: unknown };
+  const name = error instanceof Error ? error.name : undefined;
+  const code = errnoOf(error);
   const broker = where['broker'] ?? 'the broker';
   const options = { cause: error, where: { ...where, request: doing } };
   if (name === 'KafkaJSSASLAuthenticationError') {
@@ -19,7 +20,7 @@ export function connectionError(error: unknown, where: Record<string, string>, d
       options,
     );
   }
-  if (typeof code === 'string' && TLS_CODE.test(code)) {
+  if (code !== undefined && TLS_CODE.test(code)) {
     return new SkaldError(
       'KAFKA_TLS',
       `The TLS handshake with ${broker} failed: ${messageOf(error)} (${code})`,

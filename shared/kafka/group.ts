@@ -100,7 +100,8 @@ export function joinGroup(coordinator: Coordinator, options: GroupOptions): Grou
   const { groupId, groupInstanceId, logger, clock, random } = options;
   const stop = new AbortController();
   let wake = new AbortController();
-  let rejoinAsked = false;
+  /** Set from outside the loop, which looks at it after each sleep. */
+  const asked = { rejoin: false };
   let memberId = '';
   let current: GroupMember | undefined;
 
@@ -129,7 +130,7 @@ export function joinGroup(coordinator: Coordinator, options: GroupOptions): Grou
     );
 
   const join = async (): Promise<GroupMember> => {
-    rejoinAsked = false;
+    asked.rejoin = false;
     let joined = await sendJoin();
     if (joined.errorCode === KafkaCode.MEMBER_ID_REQUIRED) {
       memberId = joined.memberId; // KIP-394: a dynamic member asks for an id first
@@ -173,10 +174,10 @@ export function joinGroup(coordinator: Coordinator, options: GroupOptions): Grou
 
   const beatUntilRebalance = async (member: GroupMember): Promise<void> => {
     let lastAnswerMs = clock.monotonicMs();
-    while (!stop.signal.aborted && !rejoinAsked) {
+    while (!stop.signal.aborted && !asked.rejoin) {
       wake = new AbortController();
       await clock.sleep(options.heartbeatIntervalMs, AbortSignal.any([stop.signal, wake.signal]));
-      if (stop.signal.aborted || rejoinAsked) return;
+      if (stop.signal.aborted || asked.rejoin) return;
       try {
         const beat = await coordinator.send('group', heartbeatRequest(member), (answer) => answer.errorCode);
         check('Heartbeat', groupId, beat.errorCode);
@@ -235,7 +236,7 @@ export function joinGroup(coordinator: Coordinator, options: GroupOptions): Grou
       return current;
     },
     rejoin: () => {
-      rejoinAsked = true;
+      asked.rejoin = true;
       wake.abort();
     },
     done,

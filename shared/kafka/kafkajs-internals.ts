@@ -65,6 +65,8 @@ interface InternalBroker {
 
 type SaslOptions = { mechanism: string; username: string; password: string };
 
+// These modules have no types; the interfaces above are what a test holds them to.
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion
 const ConnectionPool = require('kafkajs/src/network/connectionPool') as new (options: {
   host: string;
   port: number;
@@ -78,6 +80,7 @@ const ConnectionPool = require('kafkajs/src/network/connectionPool') as new (opt
   socketFactory: (options: SocketOptions) => net.Socket;
 }) => InternalConnectionPool;
 
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion
 const Broker = require('kafkajs/src/broker') as new (options: {
   connectionPool: InternalConnectionPool;
   logger: InternalLogger;
@@ -197,6 +200,8 @@ export async function openBrokerConnection(options: BrokerConnectionOptions): Pr
     },
     send: async <T>(request: KafkaRequest<T>): Promise<T> => {
       try {
+        // kafkajs hands back what `parse` returned, which is a T.
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion
         return (await connection.send({
           request: {
             apiKey: request.apiKey,

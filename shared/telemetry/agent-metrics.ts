@@ -164,6 +164,13 @@ export const AGENT_METRICS = {
     unit: 'flushes',
     labels: [],
   },
+  journalFailing: {
+    type: 'gauge',
+    name: 'skald_agent_journal_failing_state',
+    help: '1 while the journal of the pipeline cannot be written: if the agent dies now, lines are sent twice.',
+    unit: 'state',
+    labels: ['pipeline'],
+  },
   pipelines: {
     type: 'gauge',
     name: 'skald_agent_pipelines',

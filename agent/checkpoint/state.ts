@@ -1,0 +1,183 @@
+/**
+ * What the agent must remember of one pipeline, as a fold over journal entries. The same `apply` runs on the live agent
+ * and at recovery, so what is recovered is what was.
+ */
+import type { CodecName } from '../../shared/codec/codec.ts';
+import { advanceSequence } from './sequence.ts';
+
+/** The first bytes of a file, hashed: tells a reused inode from the file that had it before. */
+export interface Fingerprint {
+  /** How many bytes from the start the hash covers; 0 for a file that was empty when seen. */
+  bytes: number;
+  hash: string;
+}
+
+export interface FileState {
+  /** Name of this incarnation in provenance: device, inode and a number that is never used twice in a pipeline. */
+  id: string;
+  /** Device and inode, see discover/identity.ts. */
+  key: string;
+  path: string;
+  fingerprint: Fingerprint;
+  /** First byte that no intent and no skip covers; reading goes on here. */
+  offset: number;
+  /** The offset lies inside a line whose rest is to be passed over up to its newline. */
+  skipping: boolean;
+}
+
+export interface IntentRange {
+  file: string;
+  /** Byte range [start, end) of the file. */
+  start: number;
+  end: number;
+  /** False when the last line of the range has no newline. */
+  terminated: boolean;
+  /** The rest of the last line, after `end`, is to be passed over. */
+  skipRest: boolean;
+  /** CRC-32C of the bytes; a rebuilt batch is only sent when they are still the same. */
+  crc32c: number;
+}
+
+/** All that is needed to build one record batch again, byte for byte, and to send it under the same identity. */
+export interface Intent {
+  n: number;
+  partition: number;
+  producerId: bigint;
+  producerEpoch: number;
+  baseSequence: number;
+  records: number;
+  timestampMs: number;
+  codec: Exclude<CodecName, 'snappy'>;
+  level: number | undefined;
+  maxRecordBytes: number;
+  oversize: 'truncate' | 'split' | 'drop';
+  ranges: IntentRange[];
+}
+
+export type Entry =
+  | { t: 'journal'; version: 1; pipeline: string; topic: string }
+  | { t: 'counters'; file: number; intent: number }
+  | ({ t: 'file' } & FileState)
+  | { t: 'move'; id: string; path: string }
+  | { t: 'fingerprint'; id: string; fingerprint: Fingerprint }
+  | { t: 'skip'; id: string; to: number; skipping: boolean }
+  | { t: 'forget'; id: string }
+  | { t: 'producer'; producerId: bigint; producerEpoch: number }
+  | { t: 'sequences'; next: [partition: number, sequence: number][] }
+  | ({ t: 'intent' } & Intent)
+  | { t: 'commit'; n: number; offset: number }
+  /** Intents that were never and will never be acknowledged as they stand, and what is sent in their place. */
+  | { t: 'replace'; dropped: number[]; by: Intent[]; why: string };
+
+export interface CheckpointState {
+  pipeline: string;
+  topic: string;
+  /** Next free numbers. */
+  nextFile: number;
+  nextIntent: number;
+  files: Map<string, FileState>;
+  producer: { producerId: bigint; producerEpoch: number } | undefined;
+  /** Next base sequence of each partition under `producer`. */
+  sequences: Map<number, number>;
+  /** Intents without a commit, in the order in which they were written. */
+  open: Map<number, Intent>;
+}
+
+export function emptyState(pipeline: string, topic: string): CheckpointState {
+  return {
+    pipeline,
+    topic,
+    nextFile: 1,
+    nextIntent: 1,
+    files: new Map(),
+    producer: undefined,
+    sequences: new Map(),
+    open: new Map(),
+  };
+}
+
+function applyIntent(state: CheckpointState, intent: Intent): void {
+  state.open.set(intent.n, intent);
+  state.nextIntent = Math.max(state.nextIntent, intent.n + 1);
+  if (state.producer?.producerId === intent.producerId) {
+    state.sequences.set(intent.partition, advanceSequence(intent.baseSequence, intent.records));
+  }
+  for (const range of intent.ranges) {
+    const file = state.files.get(range.file);
+    if (file !== undefined && range.end >= file.offset) {
+      file.offset = range.end;
+      file.skipping = range.skipRest;
+    }
+  }
+}
+
+/** Changes `state` by one entry. Entries about files that were forgotten meanwhile change nothing. */
+export function apply(state: CheckpointState, entry: Entry): void {
+  switch (entry.t) {
+    case 'journal':
+      state.topic = entry.topic;
+      return;
+    case 'counters':
+      state.nextFile = Math.max(state.nextFile, entry.file);
+      state.nextIntent = Math.max(state.nextIntent, entry.intent);
+      return;
+    case 'file': {
+      const { t: _, ...file } = entry;
+      state.files.set(file.id, file);
+      return;
+    }
+    case 'move': {
+      const file = state.files.get(entry.id);
+      if (file !== undefined) file.path = entry.path;
+      return;
+    }
+    case 'fingerprint': {
+      const file = state.files.get(entry.id);
+      if (file !== undefined) file.fingerprint = entry.fingerprint;
+      return;
+    }
+    case 'skip': {
+      const file = state.files.get(entry.id);
+      if (file !== undefined) {
+        file.offset = entry.to;
+        file.skipping = entry.skipping;
+      }
+      return;
+    }
+    case 'forget':
+      state.files.delete(entry.id);
+      return;
+    case 'producer':
+      state.producer = { producerId: entry.producerId, producerEpoch: entry.producerEpoch };
+      state.sequences = new Map();
+      return;
+    case 'sequences':
+      state.sequences = new Map(entry.next);
+      return;
+    case 'intent': {
+      const { t: _, ...intent } = entry;
+      applyIntent(state, intent);
+      return;
+    }
+    case 'commit':
+      state.open.delete(entry.n);
+      return;
+    case 'replace':
+      for (const n of entry.dropped) state.open.delete(n);
+      for (const intent of entry.by) applyIntent(state, intent);
+  }
+}
+
+/** The fewest entries that give `state` again; what a compacted journal begins with. */
+export function snapshot(state: CheckpointState): Entry[] {
+  const entries: Entry[] = [
+    { t: 'journal', version: 1, pipeline: state.pipeline, topic: state.topic },
+    { t: 'counters', file: state.nextFile, intent: state.nextIntent },
+  ];
+  if (state.producer !== undefined) entries.push({ t: 'producer', ...state.producer });
+  for (const file of state.files.values()) entries.push({ t: 'file', ...file });
+  for (const intent of state.open.values()) entries.push({ t: 'intent', ...intent });
+  // Last, because replaying an open intent moves its partition's sequence back to just after itself.
+  entries.push({ t: 'sequences', next: [...state.sequences] });
+  return entries;
+}

@@ -1,0 +1,81 @@
+/** What happens in a pipeline, as metrics; the one place that knows which metric is which. */
+import type { AgentMetrics } from '../shared/telemetry/agent-metrics.ts';
+import type { EncodedPart } from './batch/encode-batches.ts';
+import type { JournalCounts } from './checkpoint/journal.ts';
+import type { PipelineStatus } from './pipeline.ts';
+import type { PublishedBatch } from './publish/publisher.ts';
+
+export interface PipelineCounts extends JournalCounts {
+  readonly encoded: (part: EncodedPart, policy: string) => void;
+  readonly acknowledged: (batch: PublishedBatch) => void;
+  readonly replaced: (why: string, possibleDuplicates: number, lostBytes: number) => void;
+  readonly moved: (reason: string) => void;
+  readonly produceError: (code: string) => void;
+  readonly lost: (bytes: number, reason: string) => void;
+  readonly skipped: (bytes: number, droppedRecords: number, policy: string) => void;
+  readonly queued: (batches: number) => void;
+  /** Gauges are read from `status` when somebody asks for the metrics. */
+  readonly watch: (status: () => PipelineStatus) => void;
+  readonly refresh: () => void;
+  readonly forget: () => void;
+}
+
+export function pipelineCounts(metrics: AgentMetrics, pipeline: string, topic: string): PipelineCounts {
+  const byTopic = { pipeline, topic };
+  let current: (() => PipelineStatus) | undefined;
+  return {
+    entries: (count, bytes) => {
+      metrics.journalEntries.inc(count);
+      metrics.journalBytes.inc(bytes);
+    },
+    fsync: () => metrics.journalFsyncs.inc(),
+    failing: (failing) => metrics.journalFailing.set({ pipeline }, failing ? 1 : 0),
+    encoded: (part, policy) => {
+      metrics.readLines.inc({ pipeline }, part.records);
+      metrics.readBytes.inc({ pipeline }, part.rawBytes);
+      if (part.oversized.records > 0)
+        metrics.oversizedRecords.inc({ pipeline, policy }, part.oversized.records);
+    },
+    acknowledged: (batch) => {
+      metrics.acknowledgedRecords.inc(byTopic, batch.intent.records);
+      metrics.acknowledgedBytes.inc(byTopic, batch.rawBytes);
+      metrics.acknowledgedCompressedBytes.inc(byTopic, batch.batchBytes);
+      metrics.acknowledgedBatches.inc(byTopic);
+      if (batch.crossedRack) metrics.crossRackBytes.inc(byTopic, batch.batchBytes);
+      metrics.produceSeconds.observe({ pipeline }, batch.tookMs / 1000);
+    },
+    replaced: (why, possibleDuplicates, lostBytes) => {
+      metrics.possibleDuplicates.inc({ pipeline }, possibleDuplicates);
+      if (lostBytes > 0) metrics.lostBytes.inc({ pipeline, reason: why }, lostBytes);
+    },
+    moved: (reason) => metrics.partitionMoves.inc({ pipeline, reason }),
+    produceError: (code) => metrics.produceErrors.inc({ pipeline, code }),
+    lost: (bytes, reason) => metrics.lostBytes.inc({ pipeline, reason }, bytes),
+    skipped: (bytes, droppedRecords, policy) => {
+      metrics.readBytes.inc({ pipeline }, bytes);
+      if (droppedRecords > 0) metrics.oversizedRecords.inc({ pipeline, policy }, droppedRecords);
+    },
+    queued: (batches) => metrics.queuedBatches.set({ pipeline }, batches),
+    watch: (status) => {
+      current = status;
+    },
+    refresh: () => {
+      if (current === undefined) return;
+      const status = current();
+      metrics.inFlightBatches.set({ pipeline }, status.inFlightBatches);
+      metrics.openFiles.set({ pipeline }, status.files.length);
+      metrics.lagBytes.set({ pipeline }, status.lagBytes);
+    },
+    forget: () => {
+      current = undefined;
+      for (const gauge of [
+        metrics.inFlightBatches,
+        metrics.openFiles,
+        metrics.lagBytes,
+        metrics.queuedBatches,
+      ]) {
+        gauge.remove({ pipeline });
+      }
+    },
+  };
+}

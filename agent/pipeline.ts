@@ -1,0 +1,362 @@
+/**
+ * One pipeline: discover -> tail -> batch -> publish -> checkpoint. Nothing that happens to one pipeline's files or
+ * cluster holds up another: they share worker threads, connections and the memory budget, and each of those is bounded.
+ */
+import type { Clock, Random } from '../shared/clock.ts';
+import type { PipelineConfig } from '../shared/config/pipeline-config.ts';
+import { messageOf } from '../shared/errors.ts';
+import type { KafkaCluster } from '../shared/kafka/cluster.ts';
+import type { AgentMetrics } from '../shared/telemetry/agent-metrics.ts';
+import type { Logger } from '../shared/telemetry/logger.ts';
+import { repeatedLog } from '../shared/telemetry/repeated-log.ts';
+import type { EncodedPart, EncodeJob } from './batch/encode-batches.ts';
+import type { BatchEncoder } from './batch/encoder.ts';
+import { addLines, rawBatch, type RawBatch } from './batch/raw-batch.ts';
+import { type FsyncPolicy, openJournal } from './checkpoint/journal.ts';
+import type { JournalFile } from './checkpoint/journal-file.ts';
+import type { Intent } from './checkpoint/state.ts';
+import type { FileSystem } from './discover/file-system.ts';
+import type { MemoryBudget } from './memory-budget.ts';
+import { singlePartition } from './publish/partitioner.ts';
+import { type BatchSettings, createPublisher } from './publish/publisher.ts';
+import { watchTopic } from './publish/topic-view.ts';
+import { isFinal, type LogFile } from './tail/log-file.ts';
+import { createLogFiles } from './tail/log-files.ts';
+import { readLines } from './tail/read-lines.ts';
+import { rebuildIntent } from './checkpoint/rebuild.ts';
+import { pipelineCounts } from './pipeline-counts.ts';
+
+export interface PipelineOptions {
+  config: PipelineConfig;
+  host: string;
+  rack: string | undefined;
+  cluster: KafkaCluster;
+  metadataMaxAgeMs: number;
+  journalFile: JournalFile;
+  fsyncPolicy: FsyncPolicy;
+  maxOpenFiles: number;
+  encoder: BatchEncoder;
+  /** Encode jobs that may be under way at once; keeps the workers busy and the queue short. */
+  encodeAhead: number;
+  budget: MemoryBudget;
+  fs: FileSystem;
+  clock: Clock;
+  random: Random;
+  metrics: AgentMetrics;
+  logger: Logger;
+}
+
+export interface FileStatus {
+  path: string;
+  id: string;
+  sizeBytes: number;
+  readBytes: number;
+  detached: boolean;
+}
+
+export interface PipelineStatus {
+  pipeline: string;
+  topic: string;
+  /** The topic's metadata was read: lines can flow. */
+  ready: boolean;
+  lagBytes: number;
+  inFlightBatches: number;
+  openIntents: number;
+  files: FileStatus[];
+}
+
+export interface RunningPipeline {
+  status(): PipelineStatus;
+  /** Brings the gauges up to date; for whoever serves the metrics. */
+  refreshMetrics(): void;
+  /** Stops reading at once, then waits for acknowledgements until `signal` aborts. What is open then is sent again at the next start. */
+  close(signal: AbortSignal): Promise<void>;
+  /** Rejects when the pipeline cannot go on: a bug, or a journal that cannot be read. */
+  readonly done: Promise<void>;
+}
+
+/** Room that a batch needs beside its one record of the largest size: header, framing, provenance, and a codec that gains nothing. */
+const BATCH_OVERHEAD_BYTES = 4096;
+const REPEATED_LOG_MS = 60_000;
+
+/** The largest record that surely fits into one batch of the topic. */
+function recordLimit(maxRecordBytes: number, maxMessageBytes: number): number {
+  return Math.max(
+    1,
+    Math.min(maxRecordBytes, maxMessageBytes - BATCH_OVERHEAD_BYTES - Math.ceil(maxMessageBytes / 256)),
+  );
+}
+
+/** Opens the journal, sends what an earlier process left open, then carries lines until `close`. */
+export async function startPipeline(options: PipelineOptions): Promise<RunningPipeline> {
+  const { config, cluster, encoder, budget, fs, clock, random } = options;
+  const { topic, batchBytes, lingerMs } = config.kafka;
+  const logger = options.logger.child({ pipeline: config.name });
+  const log = repeatedLog({ logger, clock, intervalMs: REPEATED_LOG_MS });
+  const counts = pipelineCounts(options.metrics, config.name, topic);
+  const journal = await openJournal({
+    file: options.journalFile,
+    pipeline: config.name,
+    topic,
+    policy: options.fsyncPolicy,
+    clock,
+    counts,
+    logger,
+  });
+  /** Aborts reading; what is read already is still published. */
+  const stopReading = new AbortController();
+  /** Aborts waiting for brokers. */
+  const giveUp = new AbortController();
+
+  const files = createLogFiles({
+    fs,
+    journal,
+    include: config.files.include,
+    exclude: config.files.exclude,
+    startAt: config.startAt,
+    closeRotatedAfterMs: config.discovery.closeRotatedAfterMs,
+    partialLineTimeoutMs: config.discovery.partialLineTimeoutMs,
+    maxOpenFiles: options.maxOpenFiles,
+    onLost: counts.lost,
+    clock,
+    logger,
+    log,
+  });
+  const topicWatch = watchTopic(cluster, topic, {
+    metadataMaxAgeMs: options.metadataMaxAgeMs,
+    clock,
+    random,
+    logger,
+  });
+  const { rack } = options;
+  const { rack: mode, stickyMs, stickyBytes } = config.partitioner;
+  const partitioner = singlePartition({ rack, mode, stickyMs, stickyBytes, clock, random });
+  const publisher = createPublisher({
+    topic,
+    cluster,
+    topicWatch,
+    partitioner,
+    journal,
+    rack,
+    maxInFlight: config.kafka.maxInFlight,
+    requestTimeoutMs: config.kafka.requestTimeoutMs,
+    rebuild: (intent, maxBatchBytes) => rebuild(intent, maxBatchBytes),
+    onAcknowledged: (batch) => {
+      budget.give(batch.heldBytes);
+      counts.acknowledged(batch);
+    },
+    onReplaced: counts.replaced,
+    onMoved: counts.moved,
+    onError: counts.produceError,
+    clock,
+    random,
+    logger,
+    log,
+    signal: giveUp.signal,
+  });
+
+  const jobFor = (
+    segments: EncodeJob['segments'],
+    settings: BatchSettings,
+    maxBatchBytes: number,
+  ): EncodeJob => {
+    const { level, ...rest } = settings;
+    const names = { host: options.host, pipeline: config.name };
+    return { segments, maxBatchBytes, options: { ...rest, ...names, ...(level !== undefined && { level }) } };
+  };
+
+  const rebuild = async (intent: Intent, maxBatchBytes: number) => {
+    const segments = await rebuildIntent(intent, (id) => files.reopen(id));
+    if (segments === undefined) return undefined;
+    // With no limit it must be the same batch again; with one, no record may be above it.
+    const maxRecordBytes = Number.isFinite(maxBatchBytes)
+      ? recordLimit(intent.maxRecordBytes, maxBatchBytes)
+      : intent.maxRecordBytes;
+    const { timestampMs, codec, level, oversize } = intent;
+    const settings = { timestampMs, codec, level, oversize, maxRecordBytes };
+    return { parts: await encoder.encode(jobFor(segments, settings, maxBatchBytes)), settings };
+  };
+
+  // --- tail: files to raw batches ---------------------------------------------------------------------------------
+
+  let batch: RawBatch = rawBatch(0);
+  /** Encoded in any order, published in this one. Bounded by encodeAhead. */
+  const encoding: { parts: Promise<EncodedPart[]>; settings: BatchSettings; heldBytes: number }[] = [];
+  let publishing: Promise<void> = Promise.resolve();
+
+  const publishNext = async (): Promise<void> => {
+    const { parts: pending, settings, heldBytes } = encoding[0]!;
+    const parts = await pending;
+    const batchesBytes = parts.reduce((sum, part) => sum + part.batch.length, 0);
+    budget.give(heldBytes - batchesBytes); // the lines are gone, their compressed batches stay
+    for (const part of parts) {
+      counts.encoded(part, settings.oversize);
+      const taken = await publisher.publish(part, settings, part.batch.length);
+      if (!taken) budget.give(part.batch.length);
+    }
+    encoding.shift();
+    counts.queued(encoding.length);
+  };
+
+  /** Closes the batch that is being filled and queues it; waits while enough batches are queued. */
+  const handOver = async (): Promise<void> => {
+    if (batch.segments.length === 0) return;
+    const full = batch;
+    batch = rawBatch(0);
+    const { codec, level } = config.kafka;
+    const { oversize } = config.framing;
+    const maxBatchBytes = topicWatch.maxMessageBytes;
+    const maxRecordBytes = recordLimit(config.framing.maxRecordBytes, maxBatchBytes);
+    const settings = { timestampMs: clock.nowMs(), codec, level, maxRecordBytes, oversize };
+    const parts = encoder.encode(jobFor(full.segments, settings, maxBatchBytes));
+    parts.catch(() => {}); // awaited in publishNext, which may come to it later than its failure
+    encoding.push({ parts, settings, heldBytes: full.heldBytes });
+    counts.queued(encoding.length);
+    publishing = publishing.then(publishNext);
+    publishing.catch(() => {}); // `run` awaits it
+    while (encoding.length > options.encodeAhead && !giveUp.signal.aborted) await publishing;
+  };
+
+  const readSome = async (file: LogFile): Promise<boolean> => {
+    const wanted = Math.min(batchBytes - batch.rawBytes, file.sizeBytes - file.position.offset);
+    const chunkBytes = Math.max(1, wanted);
+    if (!budget.tryTake(chunkBytes)) {
+      await handOver(); // what we hold ourselves must be on its way before we wait for others
+      if (!(await budget.take(chunkBytes, stopReading.signal))) return false;
+    }
+    let held = 0;
+    try {
+      const result = await readLines(file.handle, file.position, {
+        chunkBytes,
+        maxRecordBytes: recordLimit(config.framing.maxRecordBytes, topicWatch.maxMessageBytes),
+        oversize: config.framing.oversize,
+        final: isFinal(file, clock.monotonicMs(), config.discovery.partialLineTimeoutMs),
+      });
+      if (result.kind === 'lines') {
+        if (batch.segments.length === 0) batch.sinceMs = clock.monotonicMs();
+        const { bytes, end, terminated, next } = result;
+        addLines(batch, file, { bytes, end, terminated, skipRest: next.skipping });
+        file.position = next;
+        batch.heldBytes += chunkBytes;
+        held = chunkBytes;
+        return true;
+      }
+      if (result.kind === 'skip') {
+        // Publishing keeps file order: what was read before the skipped bytes gets its intent first.
+        await handOver();
+        await publishing;
+        journal.append({
+          t: 'skip',
+          id: file.state.id,
+          to: result.next.offset,
+          skipping: result.next.skipping,
+        });
+        counts.skipped(
+          result.next.offset - file.position.offset,
+          result.dropped ? 1 : 0,
+          config.framing.oversize,
+        );
+        file.position = result.next;
+        return true;
+      }
+      if (result.kind === 'partial') file.partialAtBytes = file.position.offset + result.bytes;
+      else file.sizeBytes = file.position.offset; // it shrank since the last look; poll will see how
+      return false;
+    } catch (error) {
+      log.error(
+        `read ${file.state.id}`,
+        { path: file.state.path, offset: file.position.offset, err: error },
+        `cannot read a log file: ${messageOf(error)}; trying again at the next look`,
+      );
+      file.sizeBytes = file.position.offset;
+      return false;
+    } finally {
+      if (held === 0) budget.give(chunkBytes);
+    }
+  };
+
+  const run = async (): Promise<void> => {
+    await files.scan();
+    await publisher.resume();
+    // Without the topic nothing could be sent: leave the lines where they are safe, in their files.
+    await topicWatch.first(stopReading.signal);
+    let scannedMs = clock.monotonicMs();
+    let polledMs = scannedMs;
+    while (!stopReading.signal.aborted) {
+      let progressed = false;
+      for (const file of files.withWork()) {
+        if (stopReading.signal.aborted) break;
+        if (await readSome(file)) progressed = true;
+        // Nearly full counts as full: the next file's chunk would be a sliver.
+        if (batch.rawBytes >= batchBytes * 0.9 || lingerLeft() <= 0) await handOver();
+      }
+      if (lingerLeft() <= 0) await handOver();
+      const nowMs = clock.monotonicMs();
+      if (nowMs - scannedMs >= config.discovery.scanIntervalMs) {
+        scannedMs = nowMs;
+        await files.scan();
+      }
+      if (!progressed || nowMs - polledMs >= config.discovery.pollIntervalMs) {
+        if (!progressed)
+          await clock.sleep(
+            Math.max(1, Math.min(config.discovery.pollIntervalMs, lingerLeft())),
+            stopReading.signal,
+          );
+        polledMs = clock.monotonicMs();
+        await files.poll();
+        log.flush();
+        await journal.flush();
+      }
+    }
+    await handOver();
+    await publishing;
+  };
+
+  const lingerLeft = (): number =>
+    batch.segments.length === 0 ? Infinity : lingerMs - (clock.monotonicMs() - batch.sinceMs);
+
+  const lagBytes = (): number => {
+    let lag = 0;
+    for (const file of files.all) lag += Math.max(0, file.sizeBytes - file.state.offset);
+    for (const intent of journal.state.open.values()) {
+      for (const range of intent.ranges) lag += range.end - range.start;
+    }
+    return lag;
+  };
+
+  const status = (): PipelineStatus => ({
+    pipeline: config.name,
+    topic,
+    ready: topicWatch.view !== undefined,
+    lagBytes: lagBytes(),
+    inFlightBatches: publisher.inFlight,
+    openIntents: journal.state.open.size,
+    files: [...files.all].map((file) => ({
+      path: file.state.path,
+      id: file.state.id,
+      sizeBytes: file.sizeBytes,
+      readBytes: file.position.offset,
+      detached: file.detached,
+    })),
+  });
+
+  const done = run();
+  done.catch(() => {}); // the agent watches it
+  counts.watch(status);
+
+  let closing: Promise<void> | undefined;
+  const close = async (signal: AbortSignal): Promise<void> => {
+    stopReading.abort();
+    if (signal.aborted) giveUp.abort();
+    signal.addEventListener('abort', () => giveUp.abort(), { once: true });
+    await done.catch(() => {}); // reported by the agent
+    await publisher.drained(giveUp.signal);
+    giveUp.abort();
+    await topicWatch.close();
+    await files.close();
+    await journal.close();
+    log.flush();
+    counts.forget();
+  };
+  return { status, refreshMetrics: counts.refresh, done, close: (signal) => (closing ??= close(signal)) };
+}

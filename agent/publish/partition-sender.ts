@@ -1,0 +1,193 @@
+/**
+ * The in-flight window of one partition. The broker removes duplicates by the last five batches of a producer id, so no
+ * more than that are ever without an acknowledgement, and after any failure all of them go again, in order, under the
+ * same identity. Source: KIP-98 (sequence numbers), KIP-679 and the idempotent producer of Apache Kafka.
+ */
+import { backoffMs, type Clock, type Random } from '../../shared/clock.ts';
+import { isSkaldError } from '../../shared/errors.ts';
+import { KafkaCode, kafkaError } from '../../shared/kafka/error-codes.ts';
+import type { ProducedPartition } from '../../shared/kafka/requests/produce.ts';
+import type { RepeatedLog } from '../../shared/telemetry/repeated-log.ts';
+import type { Intent } from '../checkpoint/state.ts';
+
+/** A finished batch with the intent that names it. */
+export interface SealedBatch {
+  intent: Intent;
+  bytes: Uint8Array;
+  rawBytes: number;
+  heldBytes: number;
+}
+
+/** Why a window cannot go on under its identity; all of its batches need a new one. */
+export type IdentityLoss = 'identity-lost' | 'too-large';
+
+export interface PartitionSenderOptions {
+  partition: number;
+  maxInFlight: number;
+  /** One attempt. @throws SkaldError when there is no answer, or no leader to ask */
+  produce(bytes: Uint8Array): Promise<ProducedPartition>;
+  onAcknowledged(batch: SealedBatch, baseOffset: number, sentMs: number): void;
+  /** The window has stopped and nothing is in flight; goes on after `adopt`. `batches` are in order. */
+  onIdentityLoss(loss: IdentityLoss, batches: SealedBatch[]): void;
+  onError(code: string): void;
+  /** Metadata may be stale. */
+  refresh(): Promise<void>;
+  clock: Clock;
+  random: Random;
+  log: RepeatedLog;
+  signal: AbortSignal;
+}
+
+export interface PartitionSender {
+  /** False while the window is full. */
+  readonly hasRoom: boolean;
+  /** False while batches fail and go again: the partitioner looks elsewhere. */
+  readonly healthy: boolean;
+  readonly inFlight: number;
+  /** All batches without an acknowledgement, oldest first. */
+  readonly waiting: readonly SealedBatch[];
+  /** Takes the next batch in order. Batches beyond the window (from a recovery) wait inside. */
+  submit(batch: SealedBatch): void;
+  /** Replaces the whole window after an identity loss. */
+  adopt(batches: SealedBatch[]): void;
+}
+
+const BACKOFF = { baseMs: 50, maxMs: 5_000 };
+/** For refusals that only a person can end, such as a missing ACL. */
+const SLOW_BACKOFF = { baseMs: 1_000, maxMs: 30_000 };
+
+const IDENTITY_CODES: readonly number[] = [
+  KafkaCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
+  KafkaCode.UNKNOWN_PRODUCER_ID,
+  KafkaCode.INVALID_PRODUCER_EPOCH,
+];
+const SIZE_CODES: readonly number[] = [KafkaCode.MESSAGE_TOO_LARGE, KafkaCode.RECORD_LIST_TOO_LARGE];
+
+interface Slot {
+  batch: SealedBatch;
+  sent: boolean;
+}
+
+type Failure = { code: number; error?: undefined } | { error: unknown; code?: undefined };
+
+export function partitionSender(options: PartitionSenderOptions): PartitionSender {
+  const { partition, clock, random, log, signal } = options;
+  let slots: Slot[] = [];
+  let inFlight = 0;
+  /** The failure of the oldest failed slot since the window last stopped. */
+  let failure: { slot: Slot; why: Failure } | undefined;
+  let recovering = false;
+  let attempts = 0;
+
+  const pump = (): void => {
+    if (recovering || signal.aborted) return;
+    for (const slot of slots) {
+      if (inFlight >= options.maxInFlight) return;
+      if (slot.sent) continue;
+      // Two identities in flight at once could be appended in either order.
+      const before = slots[slots.indexOf(slot) - 1];
+      if (before !== undefined && before.batch.intent.producerId !== slot.batch.intent.producerId) return;
+      void send(slot);
+    }
+  };
+
+  const acknowledge = (slot: Slot, baseOffset: number, sentMs: number): void => {
+    slots = slots.filter((other) => other !== slot);
+    attempts = 0;
+    options.onAcknowledged(slot.batch, baseOffset, sentMs);
+  };
+
+  const fail = (slot: Slot, why: Failure): void => {
+    slot.sent = false;
+    recovering = true;
+    if (failure === undefined || slots.indexOf(slot) < slots.indexOf(failure.slot)) failure = { slot, why };
+  };
+
+  const send = async (slot: Slot): Promise<void> => {
+    slot.sent = true;
+    inFlight += 1;
+    const sentMs = clock.monotonicMs();
+    try {
+      const answer = await options.produce(slot.batch.bytes);
+      // Older than the five that the broker remembers with their offsets, but appended.
+      const known = answer.errorCode === KafkaCode.DUPLICATE_SEQUENCE_NUMBER;
+      if (answer.errorCode === KafkaCode.NONE || known) acknowledge(slot, answer.baseOffset, sentMs);
+      else fail(slot, { code: answer.errorCode });
+    } catch (error) {
+      fail(slot, { error });
+    }
+    inFlight -= 1;
+    if (!recovering) pump();
+    else if (inFlight === 0) await recover();
+  };
+
+  const recover = async (): Promise<void> => {
+    const { slot, why } = failure!;
+    failure = undefined;
+    const { errorName, slow } = report(slot, why);
+    options.onError(errorName);
+    if (why.code !== undefined && slots[0] === slot) {
+      // Only the oldest batch can tell: a later one is out of order because an earlier one failed.
+      const loss = IDENTITY_CODES.includes(why.code)
+        ? 'identity-lost'
+        : SIZE_CODES.includes(why.code)
+          ? 'too-large'
+          : undefined;
+      if (loss !== undefined) {
+        options.onIdentityLoss(
+          loss,
+          slots.map((s) => s.batch),
+        );
+        return;
+      }
+    }
+    await clock.sleep(backoffMs(attempts, slow ? SLOW_BACKOFF : BACKOFF, random), signal);
+    attempts += 1;
+    if (signal.aborted) return;
+    await options.refresh();
+    recovering = false;
+    pump();
+  };
+
+  /** Says what went wrong, once for each kind of trouble, and whether to try again slowly. */
+  const report = (slot: Slot, why: Failure): { errorName: string; slow: boolean } => {
+    const fields = { partition, records: slot.batch.intent.records, attempts };
+    if (why.code === undefined) {
+      const code = isSkaldError(why.error) ? why.error.code : 'UNEXPECTED';
+      const slow = code === 'KAFKA_AUTHENTICATION' || code === 'KAFKA_TLS';
+      const message = 'a batch got no answer; it goes again under the same identity';
+      log[slow ? 'error' : 'warn'](`produce ${code}`, { ...fields, err: why.error }, message);
+      return { errorName: code, slow };
+    }
+    const { name, message, retriable } = kafkaError(why.code);
+    const handled = IDENTITY_CODES.includes(why.code) || SIZE_CODES.includes(why.code);
+    const text = `the broker refused a batch: ${name}, ${message}; trying again, nothing is lost`;
+    log[retriable || handled ? 'warn' : 'error'](`produce ${name}`, fields, text);
+    return { errorName: name, slow: !retriable };
+  };
+
+  return {
+    get hasRoom() {
+      return slots.length < options.maxInFlight;
+    },
+    get healthy() {
+      return !recovering;
+    },
+    get inFlight() {
+      return inFlight;
+    },
+    get waiting() {
+      return slots.map((slot) => slot.batch);
+    },
+    submit: (batch) => {
+      slots.push({ batch, sent: false });
+      pump();
+    },
+    adopt: (batches) => {
+      slots = batches.map((batch) => ({ batch, sent: false }));
+      recovering = false;
+      attempts = 0;
+      pump();
+    },
+  };
+}

@@ -1,0 +1,372 @@
+/**
+ * Encoded batches, in the order in which their lines were read, to acknowledged batches: partition choice, intent,
+ * produce, commit. One publisher serves one pipeline.
+ */
+import type { Clock, Random } from '../../shared/clock.ts';
+import { deferred } from '../../shared/deferred.ts';
+import { SkaldError } from '../../shared/errors.ts';
+import type { KafkaCluster } from '../../shared/kafka/cluster.ts';
+import { produceRequest, type ProducedPartition } from '../../shared/kafka/requests/produce.ts';
+import type { Logger } from '../../shared/telemetry/logger.ts';
+import type { RepeatedLog } from '../../shared/telemetry/repeated-log.ts';
+import { sealBatch } from '../../shared/wire/record-batch.ts';
+import type { EncodedPart } from '../batch/encode-batches.ts';
+import type { Journal } from '../checkpoint/journal.ts';
+import type { Intent } from '../checkpoint/state.ts';
+import {
+  type IdentityLoss,
+  type PartitionSender,
+  partitionSender,
+  type SealedBatch,
+} from './partition-sender.ts';
+import type { Partitioner } from './partitioner.ts';
+import { newProducerId } from './producer-id.ts';
+import type { TopicView, TopicWatch } from './topic-view.ts';
+
+/** What a batch was built with; goes into its intent so that it can be built again. */
+export interface BatchSettings {
+  timestampMs: number;
+  codec: Intent['codec'];
+  level: number | undefined;
+  maxRecordBytes: number;
+  oversize: Intent['oversize'];
+}
+
+export interface PublishedBatch {
+  intent: Intent;
+  rawBytes: number;
+  batchBytes: number;
+  /** What `publish` was told that the batch holds of the memory budget. */
+  heldBytes: number;
+  /** The leader is in another rack than the agent; false when one of the two racks is not known. */
+  crossedRack: boolean;
+  /** From sending to the acknowledgement. */
+  tookMs: number;
+}
+
+export interface PublisherOptions {
+  topic: string;
+  cluster: KafkaCluster;
+  topicWatch: TopicWatch;
+  partitioner: Partitioner;
+  journal: Journal;
+  rack: string | undefined;
+  maxInFlight: number;
+  requestTimeoutMs: number;
+  /** Builds an intent's records again from the files, none above `maxBatchBytes`; undefined when the bytes are gone. */
+  rebuild(
+    intent: Intent,
+    maxBatchBytes: number,
+  ): Promise<{ parts: EncodedPart[]; settings: BatchSettings } | undefined>;
+  onAcknowledged(batch: PublishedBatch): void;
+  onReplaced(why: IdentityLoss | 'source-gone', records: number, lostBytes: number): void;
+  onMoved(reason: string): void;
+  onError(code: string): void;
+  clock: Clock;
+  random: Random;
+  logger: Logger;
+  log: RepeatedLog;
+  /** Aborts when the publisher must not wait or retry any more; what is open then stays open in the journal. */
+  signal: AbortSignal;
+}
+
+export interface Publisher {
+  /**
+   * Publishes one part. Resolves when its intent is written and it is on its way (false: not taken, the publisher
+   * stops); waits while no partition has room. Must not be called again before it has resolved.
+   */
+  publish(part: EncodedPart, settings: BatchSettings, heldBytes: number): Promise<boolean>;
+  /** Sends the open intents of an earlier process again, first, under their identity. */
+  resume(): Promise<void>;
+  readonly inFlight: number;
+  /** Resolves when nothing waits for an acknowledgement, or when `signal` aborts. */
+  drained(signal: AbortSignal): Promise<void>;
+}
+
+interface Unsealed {
+  part: EncodedPart;
+  settings: BatchSettings;
+  heldBytes: number;
+}
+
+/** A partition whose window stays full this long is slow: the next batch goes elsewhere. */
+const SLOW_MS = 1_000;
+/** How often a publisher that waits for room looks again at leaders and health. */
+const LOOK_AGAIN_MS = 100;
+
+export function createPublisher(options: PublisherOptions): Publisher {
+  const { topic, cluster, topicWatch, journal, clock, random, logger, signal } = options;
+  const senders = new Map<number, PartitionSender>();
+  const fullSinceMs = new Map<number, number>();
+  /** Resolves at the next acknowledgement. */
+  let progress = deferred<void>();
+
+  const madeProgress = (): void => {
+    progress.resolve();
+    progress = deferred();
+  };
+
+  const produce = async (partition: number, bytes: Uint8Array): Promise<ProducedPartition> => {
+    const leader = topicWatch.view?.partitions.find((p) => p.partition === partition)?.leader ?? -1;
+    if (leader === -1) {
+      throw new SkaldError('KAFKA_NO_LEADER', `Partition ${partition} of ${topic} has no leader.`, {
+        where: { topic, partition },
+      });
+    }
+    const request = produceRequest({
+      partitions: [{ topic, partition, batch: bytes }],
+      timeoutMs: options.requestTimeoutMs,
+    });
+    const answer = await cluster.send(leader, 'produce', request);
+    const produced = answer.partitions[0];
+    if (produced === undefined)
+      throw new SkaldError('KAFKA_PROTOCOL', 'The answer to Produce names no partition.');
+    return produced;
+  };
+
+  const acknowledged = (batch: SealedBatch, offset: number, sentMs: number): void => {
+    const { intent, bytes, rawBytes } = batch;
+    journal.append({ t: 'commit', n: intent.n, offset });
+    const leader = topicWatch.view?.partitions.find((p) => p.partition === intent.partition)?.leader;
+    const leaderRack = leader === undefined ? undefined : topicWatch.view?.brokers.get(leader)?.rack;
+    options.onAcknowledged({
+      intent,
+      rawBytes,
+      batchBytes: bytes.length,
+      heldBytes: batch.heldBytes,
+      crossedRack: leaderRack !== undefined && options.rack !== undefined && leaderRack !== options.rack,
+      tookMs: clock.monotonicMs() - sentMs,
+    });
+    fullSinceMs.delete(intent.partition);
+    madeProgress();
+  };
+
+  const senderOf = (partition: number): PartitionSender => {
+    const known = senders.get(partition);
+    if (known !== undefined) return known;
+    const sender: PartitionSender = partitionSender({
+      partition,
+      maxInFlight: options.maxInFlight,
+      produce: (bytes) => produce(partition, bytes),
+      onAcknowledged: acknowledged,
+      onIdentityLoss: (loss, batches) => {
+        replaceIdentity(sender, partition, loss, batches).catch((error: unknown) => {
+          logger.error(
+            { err: error, partition },
+            'a batch could not be given a new identity; its lines wait for a restart',
+          );
+        });
+      },
+      onError: (code) => options.onError(code),
+      refresh: () => topicWatch.refresh(),
+      clock,
+      random,
+      log: options.log,
+      signal,
+    });
+    senders.set(partition, sender);
+    return sender;
+  };
+
+  /** Gives a part the next sequence of its partition and writes its intent. Synchronous, so that nothing comes between. */
+  const seal = (
+    { part, settings, heldBytes }: Unsealed,
+    partition: number,
+    n: number,
+    baseSequence: number,
+  ): SealedBatch => {
+    const { producerId, producerEpoch } = journal.state.producer!;
+    sealBatch(part.batch, { producerId, producerEpoch, baseSequence });
+    const ranges = part.ranges.map(({ fileId, ...range }) => ({ file: fileId, ...range }));
+    const intent = {
+      n,
+      partition,
+      producerId,
+      producerEpoch,
+      baseSequence,
+      records: part.records,
+      ...settings,
+      ranges,
+    };
+    return { intent, bytes: part.batch, rawBytes: part.rawBytes, heldBytes };
+  };
+
+  const ensureProducer = async (): Promise<boolean> => {
+    if (journal.state.producer !== undefined) return true;
+    const identity = await newProducerId(cluster, { clock, random, logger, signal });
+    if (identity === undefined) return false;
+    if (journal.state.producer === undefined) journal.append({ t: 'producer', ...identity });
+    return true;
+  };
+
+  /**
+   * At-least-once from here for these batches: the broker cannot say any more what it has of them. They go again under a
+   * new producer id, and the old intents are closed in the same journal entry.
+   */
+  const replaceIdentity = async (
+    sender: PartitionSender,
+    partition: number,
+    loss: IdentityLoss,
+    batches: SealedBatch[],
+  ): Promise<void> => {
+    const identity = await newProducerId(cluster, { clock, random, logger, signal });
+    if (identity === undefined) return;
+    const fresh: Unsealed[] = [];
+    for (const [i, batch] of batches.entries()) {
+      const { intent, bytes: bytesOfBatch } = batch;
+      if (loss === 'too-large' && i === 0) {
+        topicWatch.refused(bytesOfBatch.length);
+        await topicWatch.refresh();
+        const rebuilt = await options.rebuild(intent, topicWatch.maxMessageBytes);
+        if (rebuilt === undefined) options.onReplaced('source-gone', 0, batch.rawBytes);
+        else {
+          const { parts, settings } = rebuilt;
+          fresh.push(
+            ...parts.map((part, k) => ({ part, settings, heldBytes: k === 0 ? batch.heldBytes : 0 })),
+          );
+        }
+      } else {
+        const ranges = intent.ranges.map(({ file: fileId, ...range }) => ({ fileId, ...range }));
+        const none = { records: 0, bytes: 0 };
+        const { records } = intent;
+        fresh.push({
+          part: { batch: bytesOfBatch, records, rawBytes: batch.rawBytes, oversized: none, ranges },
+          settings: settingsOf(intent),
+          heldBytes: batch.heldBytes,
+        });
+      }
+    }
+    journal.append({ t: 'producer', ...identity });
+    let n = journal.state.nextIntent;
+    let sequence = 0;
+    const sealed: SealedBatch[] = [];
+    for (const unsealed of fresh) {
+      if (unsealed.part.records === 0) continue;
+      sealed.push(seal(unsealed, partition, n, sequence));
+      n += 1;
+      sequence += unsealed.part.records;
+    }
+    const dropped = batches.map((batch) => batch.intent.n);
+    journal.append({ t: 'replace', dropped, by: sealed.map((batch) => batch.intent), why: loss });
+    options.onReplaced(
+      loss,
+      loss === 'identity-lost' ? batches.reduce((sum, b) => sum + b.intent.records, 0) : 0,
+      0,
+    );
+    await journal.flush();
+    sender.adopt(sealed);
+    madeProgress();
+  };
+
+  const usable = (partition: number): boolean => {
+    const sender = senders.get(partition);
+    if (sender === undefined) return true;
+    if (!sender.healthy) return false;
+    if (sender.hasRoom) {
+      fullSinceMs.delete(partition);
+      return true;
+    }
+    const sinceMs = fullSinceMs.get(partition) ?? clock.monotonicMs();
+    fullSinceMs.set(partition, sinceMs);
+    return clock.monotonicMs() - sinceMs < SLOW_MS;
+  };
+
+  const chooseSender = async (
+    view: TopicView,
+    bytes: number,
+  ): Promise<{ sender: PartitionSender; partition: number } | undefined> => {
+    while (!signal.aborted) {
+      const choice = options.partitioner.choose(topicWatch.view ?? view, bytes, usable);
+      if (choice?.moved !== undefined) options.onMoved(choice.moved);
+      if (choice !== undefined) {
+        const sender = senderOf(choice.partition);
+        if (sender.hasRoom) return { sender, partition: choice.partition };
+      }
+      const look = new AbortController();
+      await Promise.race([
+        progress.promise,
+        clock.sleep(LOOK_AGAIN_MS, AbortSignal.any([signal, look.signal])),
+      ]);
+      look.abort();
+      if (choice === undefined) await topicWatch.refresh();
+    }
+    return undefined;
+  };
+
+  return {
+    publish: async (part, settings, heldBytes) => {
+      // Also for a part without records: the one before it may not have been taken.
+      if (signal.aborted) return false;
+      if (part.records === 0) {
+        for (const range of part.ranges) {
+          journal.append({ t: 'skip', id: range.fileId, to: range.end, skipping: range.skipRest });
+        }
+        await journal.flush();
+        return true;
+      }
+      const view = await topicWatch.first(signal);
+      if (view === undefined || !(await ensureProducer())) return false;
+      const chosen = await chooseSender(view, part.rawBytes);
+      if (chosen === undefined) return false;
+      const { partition, sender } = chosen;
+      const baseSequence = journal.state.sequences.get(partition) ?? 0;
+      const batch = seal({ part, settings, heldBytes }, partition, journal.state.nextIntent, baseSequence);
+      journal.append({ t: 'intent', ...batch.intent });
+      await journal.flush();
+      sender.submit(batch);
+      return true;
+    },
+
+    resume: async () => {
+      const open = [...journal.state.open.values()];
+      for (const intent of open) {
+        const rebuilt = await options.rebuild(intent, Infinity);
+        const part = rebuilt?.parts[0];
+        if (part === undefined || part.records !== intent.records) {
+          const lostBytes = intent.ranges.reduce((sum, range) => sum + range.end - range.start, 0);
+          logger.error(
+            { intent: intent.n, partition: intent.partition, ranges: intent.ranges },
+            'the bytes of a batch that was not acknowledged are gone from its files; if the broker did not get it, they are lost',
+          );
+          journal.append({ t: 'replace', dropped: [intent.n], by: [], why: 'source-gone' });
+          options.onReplaced('source-gone', 0, lostBytes);
+          continue;
+        }
+        sealBatch(part.batch, intent);
+        senderOf(intent.partition).submit({
+          intent,
+          bytes: part.batch,
+          rawBytes: part.rawBytes,
+          heldBytes: 0,
+        });
+      }
+      if (open.length > 0) {
+        logger.info(
+          { batches: open.length },
+          'sending the batches again that were on their way when the agent ended',
+        );
+      }
+      await journal.flush();
+    },
+
+    get inFlight() {
+      let count = 0;
+      for (const sender of senders.values()) count += sender.inFlight;
+      return count;
+    },
+
+    drained: async (until) => {
+      const aborted = new Promise<void>((resolve) => {
+        if (until.aborted) resolve();
+        until.addEventListener('abort', () => resolve(), { once: true });
+      });
+      while (!until.aborted && [...senders.values()].some((sender) => sender.waiting.length > 0)) {
+        await Promise.race([progress.promise, aborted]);
+      }
+    },
+  };
+}
+
+function settingsOf({ timestampMs, codec, level, maxRecordBytes, oversize }: BatchSettings): BatchSettings {
+  return { timestampMs, codec, level, maxRecordBytes, oversize };
+}

@@ -1,0 +1,145 @@
+/** What the agent knows of its topic: leaders, racks and the size limit, asked for again by age and on trouble. */
+import { backoffMs, type Clock, type Random } from '../../shared/clock.ts';
+import { SkaldError } from '../../shared/errors.ts';
+import type { KafkaCluster } from '../../shared/kafka/cluster.ts';
+import { KafkaCode, kafkaError } from '../../shared/kafka/error-codes.ts';
+import { describeTopicConfigRequest } from '../../shared/kafka/requests/describe-topic-config.ts';
+import type { BrokerInfo, PartitionInfo } from '../../shared/kafka/requests/metadata.ts';
+import type { Logger } from '../../shared/telemetry/logger.ts';
+
+export interface TopicView {
+  topic: string;
+  partitions: PartitionInfo[];
+  brokers: Map<number, BrokerInfo>;
+}
+
+export interface TopicWatch {
+  /** The last good answer; undefined until the first one. */
+  readonly view: TopicView | undefined;
+  /** The topic's max.message.bytes, or Kafka's default where the agent may not ask. */
+  readonly maxMessageBytes: number;
+  /** Resolves with the first view, or with undefined when `signal` aborts first. */
+  first(signal: AbortSignal): Promise<TopicView | undefined>;
+  /** Asks soon (at most every 200 ms), because something looked stale. Resolves after the answer or the failure. */
+  refresh(): Promise<void>;
+  /** Makes the size limit smaller: the broker has refused a batch that fits by what was known. */
+  refused(batchBytes: number): void;
+  close(): Promise<void>;
+}
+
+/** Kafka's default of max.message.bytes (1 MiB plus the log overhead). */
+export const DEFAULT_MAX_MESSAGE_BYTES = 1_048_588;
+/** Below this a batch has no room for a record beside its provenance. */
+const MIN_BATCH_BYTES = 1024;
+const MIN_REFRESH_MS = 200;
+const BACKOFF = { baseMs: 200, maxMs: 10_000 };
+
+export function watchTopic(
+  cluster: KafkaCluster,
+  topic: string,
+  options: { metadataMaxAgeMs: number; clock: Clock; random: Random; logger: Logger },
+): TopicWatch {
+  const { clock, random, logger } = options;
+  const stop = new AbortController();
+  let view: TopicView | undefined;
+  let topicLimit = DEFAULT_MAX_MESSAGE_BYTES;
+  /** Falls below the topic's limit when a broker refuses what the topic should take. */
+  let refusedLimit = Infinity;
+  let limitKnown = false;
+  let asking: Promise<void> | undefined;
+  let lastAskedMs = -Infinity;
+  let failures = 0;
+  const firstViews = new Set<() => void>();
+
+  const askLimit = async (): Promise<void> => {
+    const answer = await cluster.sendToAny(describeTopicConfigRequest(topic, ['max.message.bytes']));
+    const value = Number(answer.values.get('max.message.bytes'));
+    if (answer.errorCode === 0 && Number.isInteger(value) && value > 0) topicLimit = value;
+    else {
+      logger.warn(
+        { topic, kafkaCode: answer.errorCode },
+        `cannot read max.message.bytes of topic ${topic} (${kafkaError(answer.errorCode).name}); taking Kafka's default. ` +
+          'Grant DescribeConfigs on the topic if it is set lower',
+      );
+    }
+    limitKnown = true;
+  };
+
+  const ask = async (): Promise<void> => {
+    lastAskedMs = clock.monotonicMs();
+    const answer = await cluster.metadata([topic]);
+    const info = answer.topics.get(topic);
+    const code = info?.errorCode ?? KafkaCode.UNKNOWN_TOPIC_OR_PARTITION;
+    if (info === undefined || (code !== 0 && code !== KafkaCode.LEADER_NOT_AVAILABLE)) {
+      const { name, message } = kafkaError(code);
+      throw new SkaldError('KAFKA_TOPIC_MISSING', `Topic ${topic} cannot be used: ${name}, ${message}.`, {
+        where: { topic },
+      });
+    }
+    view = { topic, partitions: info.partitions, brokers: answer.brokers };
+    if (!limitKnown) await askLimit();
+    for (const resolve of firstViews) resolve();
+    firstViews.clear();
+  };
+
+  const askAndReport = async (): Promise<void> => {
+    try {
+      const wait = lastAskedMs + MIN_REFRESH_MS - clock.monotonicMs();
+      if (wait > 0) await clock.sleep(wait, stop.signal);
+      if (stop.signal.aborted) return;
+      await ask();
+      if (failures > 0) logger.info({ topic, failures }, 'the topic is reachable again');
+      failures = 0;
+    } catch (error) {
+      if (stop.signal.aborted) return;
+      failures += 1;
+      // Said once; the metric and the recovery line tell the rest.
+      const log = failures === 1 ? logger.warn.bind(logger) : logger.debug.bind(logger);
+      log(
+        { err: error, topic },
+        'cannot read the metadata of the topic; trying again, lines wait in their files',
+      );
+    } finally {
+      asking = undefined;
+    }
+  };
+
+  const refresh = (): Promise<void> => (asking ??= askAndReport());
+
+  const run = async (): Promise<void> => {
+    while (!stop.signal.aborted) {
+      await refresh();
+      const waitMs = failures > 0 ? backoffMs(failures - 1, BACKOFF, random) : options.metadataMaxAgeMs;
+      await clock.sleep(waitMs, stop.signal);
+    }
+  };
+  const running = run();
+
+  return {
+    get view() {
+      return view;
+    },
+    get maxMessageBytes() {
+      return Math.min(topicLimit, refusedLimit);
+    },
+    first: (signal) =>
+      new Promise((resolve) => {
+        const done = (): void => resolve(view);
+        if (view !== undefined || signal.aborted) {
+          done();
+          return;
+        }
+        firstViews.add(done);
+        signal.addEventListener('abort', done, { once: true });
+      }),
+    refresh,
+    refused: (batchBytes) => {
+      refusedLimit = Math.max(MIN_BATCH_BYTES, Math.floor(batchBytes / 2));
+      limitKnown = false; // it was lowered: ask again with the next metadata
+    },
+    close: async () => {
+      stop.abort();
+      await running;
+    },
+  };
+}

@@ -1,0 +1,28 @@
+/** One log file that a pipeline follows, whatever its name is at the moment. */
+import type { FileState } from '../checkpoint/state.ts';
+import type { OpenFile } from '../discover/file-system.ts';
+import type { ReadPosition } from './read-lines.ts';
+
+export interface LogFile {
+  /** The journal's record of it; its offset trails `position` by what is read and has no intent yet. */
+  state: FileState;
+  handle: OpenFile;
+  position: ReadPosition;
+  sizeBytes: number;
+  /** Size at which the bytes from `position` on were found to be only the beginning of a line. */
+  partialAtBytes: number | undefined;
+  /** Monotonic time at which its size last changed. */
+  grewMs: number;
+  /** No path that the globs match leads to it any more: renamed out of them, replaced, or deleted. */
+  detached: boolean;
+}
+
+/** Whether a read could give something. */
+export function hasWork(file: LogFile): boolean {
+  return file.sizeBytes > file.position.offset && file.partialAtBytes !== file.sizeBytes;
+}
+
+/** A last line without newline that nobody will complete: the file is detached and has been quiet for the bound. */
+export function isFinal(file: LogFile, nowMs: number, partialLineTimeoutMs: number): boolean {
+  return file.detached && nowMs - file.grewMs >= partialLineTimeoutMs;
+}

@@ -1,0 +1,287 @@
+/**
+ * The files of one pipeline: found by globs, known by device, inode and first bytes, followed through renames and
+ * truncation until they are finished.
+ */
+import type { Clock } from '../../shared/clock.ts';
+import { errnoOf, messageOf } from '../../shared/errors.ts';
+import type { Logger } from '../../shared/telemetry/logger.ts';
+import type { RepeatedLog } from '../../shared/telemetry/repeated-log.ts';
+import type { Journal } from '../checkpoint/journal.ts';
+import type { FileState } from '../checkpoint/state.ts';
+import type { FileStat, FileSystem, OpenFile } from '../discover/file-system.ts';
+import { FINGERPRINT_BYTES, fingerprintOf, fits } from '../discover/fingerprint.ts';
+import { findMoved, type FoundFile, scan } from '../discover/scan.ts';
+import { hasWork, isFinal, type LogFile } from './log-file.ts';
+
+export interface LogFilesOptions {
+  fs: FileSystem;
+  journal: Journal;
+  include: readonly string[];
+  exclude: readonly string[];
+  startAt: 'beginning' | 'end';
+  closeRotatedAfterMs: number;
+  partialLineTimeoutMs: number;
+  maxOpenFiles: number;
+  /** Bytes that went away unread. */
+  onLost(bytes: number, reason: 'truncated' | 'read-error'): void;
+  clock: Clock;
+  logger: Logger;
+  log: RepeatedLog;
+}
+
+export interface LogFiles {
+  readonly all: Iterable<LogFile>;
+  byId(id: string): LogFile | undefined;
+  /** Looks for new, renamed and vanished files. */
+  scan(): Promise<void>;
+  /** Looks for new bytes and truncation in the open files, and lets finished ones go. */
+  poll(): Promise<void>;
+  /** Files with something to read, the least recently written first. */
+  withWork(): LogFile[];
+  /** Opens a file for reading old bytes again; undefined when it cannot be found any more. Close it when done. */
+  reopen(id: string): Promise<OpenFile | undefined>;
+  close(): Promise<void>;
+}
+
+const NEWLINE = 0x0a;
+
+async function lastByteIsNewline(handle: OpenFile, sizeBytes: number): Promise<boolean> {
+  const last = Buffer.alloc(1);
+  return (await handle.read(last, 0, 1, sizeBytes - 1)) === 0 || last[0] === NEWLINE;
+}
+
+export function createLogFiles(options: LogFilesOptions): LogFiles {
+  const { fs, journal, clock, logger, log } = options;
+  /** By device and inode. */
+  const files = new Map<string, LogFile>();
+  let scanned = false;
+  /** A pipeline that never ran before gives startAt its meaning. */
+  const firstRun = journal.state.nextFile === 1;
+
+  /** What the journal remembers, by device and inode; the last incarnation wins. */
+  const remembered = new Map([...journal.state.files.values()].map((state) => [state.key, state]));
+
+  const forget = (state: FileState): void => {
+    journal.append({ t: 'forget', id: state.id });
+    remembered.delete(state.key);
+  };
+
+  const newState = async (
+    handle: OpenFile,
+    stat: FileStat,
+    path: string,
+    offset: number,
+  ): Promise<FileState> => {
+    const n = journal.state.nextFile;
+    const skipping = offset > 0 && !(await lastByteIsNewline(handle, offset));
+    const fingerprint = await fingerprintOf(handle, Math.min(stat.sizeBytes, FINGERPRINT_BYTES));
+    const state: FileState = { id: `${stat.key}-${n}`, key: stat.key, path, fingerprint, offset, skipping };
+    journal.append({ t: 'counters', file: n + 1, intent: 0 }, { t: 'file', ...state });
+    const applied = journal.state.files.get(state.id)!;
+    remembered.set(stat.key, applied);
+    return applied;
+  };
+
+  const recognise = async (handle: OpenFile, stat: FileStat, path: string): Promise<FileState> => {
+    const known = remembered.get(stat.key);
+    if (known === undefined) {
+      const atEnd = options.startAt === 'end' && firstRun && !scanned;
+      return newState(handle, stat, path, atEnd ? stat.sizeBytes : 0);
+    }
+    if (!(await fits(handle, known.fingerprint))) {
+      logger.info(
+        { path, was: known.path },
+        'the inode belongs to another file now; reading it from the beginning',
+      );
+    } else if (stat.sizeBytes < known.offset) {
+      logger.warn(
+        { path, readBytes: known.offset, sizeBytes: stat.sizeBytes },
+        'the file was truncated while nobody looked; reading it from the beginning',
+      );
+    } else {
+      if (known.path !== path) journal.append({ t: 'move', id: known.id, path });
+      return known;
+    }
+    forget(known);
+    return newState(handle, stat, path, 0);
+  };
+
+  const adopt = async (path: string, detached: boolean): Promise<void> => {
+    const handle = await fs.open(path);
+    try {
+      const stat = await handle.stat();
+      if (files.has(stat.key)) {
+        await handle.close(); // another name of a file that was opened a moment ago
+        return;
+      }
+      const state = await recognise(handle, stat, path);
+      const { offset, skipping } = state;
+      files.set(stat.key, {
+        state,
+        handle,
+        position: { offset, skipping },
+        sizeBytes: stat.sizeBytes,
+        partialAtBytes: undefined,
+        grewMs: clock.monotonicMs(),
+        detached,
+      });
+      logger.debug({ path, file: state.id, offset, sizeBytes: stat.sizeBytes }, 'following a file');
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  };
+
+  const adoptOrComplain = async (path: string): Promise<void> => {
+    if (files.size >= options.maxOpenFiles) {
+      log.warn(
+        'open files',
+        { path, maxOpenFiles: options.maxOpenFiles },
+        'limits.maxOpenFiles is reached; further files wait',
+      );
+      return;
+    }
+    try {
+      await adopt(path, false);
+    } catch (error) {
+      const code = errnoOf(error);
+      if (code === 'ENOENT') return; // renamed or deleted just now; the next look finds it
+      log.error(
+        `open ${path}`,
+        { path, err: error },
+        `cannot read a log file: ${messageOf(error)}; trying again at each look`,
+      );
+    }
+  };
+
+  /** Files that the journal knows and no glob found: rotated away while nobody looked, perhaps with lines unread. */
+  const findOrphans = async (): Promise<void> => {
+    for (const state of journal.state.files.values()) {
+      if (files.has(state.key)) continue;
+      const path = await findMoved(fs, state.key, state.path);
+      if (path !== undefined) {
+        await adopt(path, true).catch((error: unknown) => {
+          log.error(`open ${path}`, { path, err: error }, 'cannot read a rotated log file');
+        });
+      }
+    }
+  };
+
+  const truncated = async (file: LogFile, stat: FileStat): Promise<void> => {
+    const { path } = file.state;
+    const unreadBytes = Math.max(0, file.sizeBytes - file.position.offset);
+    if (unreadBytes > 0) options.onLost(unreadBytes, 'truncated');
+    const fields = { path, readBytes: file.position.offset, knownBytes: file.sizeBytes, unreadBytes };
+    logger[unreadBytes > 0 ? 'error' : 'info'](
+      fields,
+      'the file was truncated; reading it from the beginning',
+    );
+    forget(file.state);
+    file.state = await newState(file.handle, stat, path, 0);
+    file.position = { offset: 0, skipping: false };
+    file.partialAtBytes = undefined;
+  };
+
+  const hasOpenIntent = (id: string): boolean =>
+    [...journal.state.open.values()].some((intent) => intent.ranges.some((range) => range.file === id));
+
+  const letGo = async (file: LogFile, links: number): Promise<void> => {
+    const { state } = file;
+    // What is read and has no intent yet, or no commit, may have to be read again.
+    if (state.offset !== file.position.offset || hasOpenIntent(state.id)) return;
+    files.delete(state.key);
+    await file.handle.close();
+    logger.debug({ path: state.path, file: state.id, offset: state.offset }, 'finished a rotated file');
+    // A deleted file's inode will be used again; one that has a name somewhere may come back into the globs.
+    if (links === 0) forget(state);
+  };
+
+  const pollOne = async (file: LogFile): Promise<void> => {
+    const nowMs = clock.monotonicMs();
+    const stat = await file.handle.stat();
+    if (stat.sizeBytes < file.position.offset) await truncated(file, stat);
+    if (stat.sizeBytes !== file.sizeBytes) {
+      file.sizeBytes = stat.sizeBytes;
+      file.grewMs = nowMs;
+    }
+    const { fingerprint, id } = file.state;
+    if (fingerprint.bytes < FINGERPRINT_BYTES && file.sizeBytes > fingerprint.bytes) {
+      const wanted = Math.min(file.sizeBytes, FINGERPRINT_BYTES);
+      journal.append({ t: 'fingerprint', id, fingerprint: await fingerprintOf(file.handle, wanted) });
+    }
+    if (!file.detached) return;
+    // Its last line will not be completed: read it again, as final.
+    if (isFinal(file, nowMs, options.partialLineTimeoutMs)) file.partialAtBytes = undefined;
+    if (!hasWork(file) && nowMs - file.grewMs >= options.closeRotatedAfterMs) await letGo(file, stat.links);
+  };
+
+  const reconcile = async (found: readonly FoundFile[]): Promise<void> => {
+    const paths = new Map<string, string[]>();
+    for (const { path, stat } of found) paths.set(stat.key, [...(paths.get(stat.key) ?? []), path]);
+    for (const [key, names] of paths) {
+      const file = files.get(key);
+      if (file === undefined) await adoptOrComplain(names[0]!);
+      else {
+        file.detached = false;
+        // With hard links the name stays the one that was found first.
+        if (!names.includes(file.state.path))
+          journal.append({ t: 'move', id: file.state.id, path: names[0]! });
+      }
+    }
+    for (const [key, file] of files) {
+      if (paths.has(key) || file.detached) continue;
+      file.detached = true;
+      file.grewMs = clock.monotonicMs();
+      logger.debug(
+        { path: file.state.path, file: file.state.id },
+        'a file left the globs; reading it to its end',
+      );
+    }
+  };
+
+  return {
+    get all() {
+      return files.values();
+    },
+    byId: (id) => [...files.values()].find((file) => file.state.id === id),
+    scan: async () => {
+      const { files: found, refused } = await scan(fs, options.include, options.exclude);
+      for (const { path, reason } of refused) {
+        log.error(`refused ${path}`, { path, reason }, `cannot carry ${path}: ${reason}`);
+      }
+      await reconcile(found);
+      if (!scanned) await findOrphans();
+      if (firstRun && !scanned)
+        journal.append({ t: 'counters', file: Math.max(2, journal.state.nextFile), intent: 0 });
+      scanned = true;
+    },
+    poll: async () => {
+      for (const file of files.values()) {
+        try {
+          await pollOne(file);
+        } catch (error) {
+          log.error(
+            `poll ${file.state.id}`,
+            { path: file.state.path, err: error },
+            'cannot look at a log file; trying again',
+          );
+        }
+      }
+    },
+    withWork: () => [...files.values()].filter(hasWork),
+    reopen: async (id) => {
+      const state = journal.state.files.get(id);
+      if (state === undefined) return undefined;
+      const path = await findMoved(fs, state.key, state.path);
+      if (path === undefined) return undefined;
+      const handle = await fs.open(path);
+      if (await fits(handle, state.fingerprint)) return handle;
+      await handle.close();
+      return undefined;
+    },
+    close: async () => {
+      for (const file of files.values()) await file.handle.close();
+      files.clear();
+    },
+  };
+}
