@@ -3,6 +3,9 @@ import type { TestProjectInlineConfiguration } from 'vitest/config';
 
 type ProjectOptions = NonNullable<TestProjectInlineConfiguration['test']>;
 
+/** The SDK announces on every start that it will want a newer Node one day; among test results that is noise. */
+process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
+
 const STACK_SETUP = 'test/support/global-setup.ts';
 
 /** Groups run one after another, in this order: what is quick to fail comes first and nothing disturbs the stack. */
