@@ -2,7 +2,7 @@ import { compress as compressZstd } from '@mongodb-js/zstd/bindings.js';
 import { gzipSync } from 'node:zlib';
 import { CODEC_LEVELS, type WritableCodecName } from './codec.ts';
 import { compressLz4 } from './lz4-compress.ts';
-import { bufferView, ownBuffer } from './views.ts';
+import { type OwnBytes, bufferView, ownBuffer } from './views.ts';
 
 export interface CompressOptions {
   /** Within CODEC_LEVELS; the codec's default when missing. A level for a codec that has none is a RangeError. */
@@ -14,7 +14,7 @@ export interface CompressOptions {
 // zlib hands its output over in chunks of this size and joins them; the default of 16 KiB makes 64 times as many.
 const GZIP_CHUNK_BYTES = 128 * 1024;
 
-type Compressor = (input: Uint8Array, level: number, headroom: number) => Uint8Array | Promise<Uint8Array>;
+type Compressor = (input: Uint8Array, level: number, headroom: number) => OwnBytes | Promise<OwnBytes>;
 
 const COMPRESSORS: Readonly<Record<WritableCodecName, Compressor>> = {
   none: (input, _level, headroom) => withHeadroom(input, headroom),
@@ -36,7 +36,7 @@ export async function compress(
   codec: WritableCodecName,
   input: Uint8Array,
   options: CompressOptions = {},
-): Promise<Uint8Array> {
+): Promise<OwnBytes> {
   return COMPRESSORS[codec](input, levelFor(codec, options.level), options.headroom ?? 0);
 }
 
@@ -50,7 +50,7 @@ function levelFor(codec: WritableCodecName, level: number | undefined): number {
   return level;
 }
 
-function withHeadroom(bytes: Uint8Array, headroom: number): Uint8Array {
+function withHeadroom(bytes: Uint8Array, headroom: number): OwnBytes {
   const out = ownBuffer(headroom + bytes.length);
   out.set(bytes, headroom);
   return out;

@@ -7,7 +7,7 @@ import {
   lz4BlockBytes,
   lz4HeaderChecksum,
 } from './lz4-frame.ts';
-import { bufferView, ownBuffer } from './views.ts';
+import { type OwnBytes, bufferView, ownBuffer } from './views.ts';
 
 const HEADER_BYTES = 7;
 const END_MARK_BYTES = 4;
@@ -17,7 +17,7 @@ const END_MARK_BYTES = 4;
  * client writes too and all that it reads. Blocks are compressed one call each and framed here, because that costs a third
  * less CPU than the binding's own frame writer; up to 4 MiB of input is one block.
  */
-export function compressLz4(input: Uint8Array, headroom: number): Uint8Array {
+export function compressLz4(input: Uint8Array, headroom: number): OwnBytes {
   const sizeId = blockSizeId(input.length);
   const blockBytes = lz4BlockBytes(sizeId);
   const blocks: Buffer[] = [];

@@ -40,7 +40,7 @@ export function decompressSnappy(bytes: Uint8Array, maxOutputBytes: number): Uin
 }
 
 function hasXerialHeader(input: Buffer, at: number): boolean {
-  return input.compare(XERIAL_MAGIC, 0, XERIAL_MAGIC.length, at, at + XERIAL_MAGIC.length) === 0;
+  return input.subarray(at, at + XERIAL_MAGIC.length).equals(XERIAL_MAGIC);
 }
 
 function decodeBlock(

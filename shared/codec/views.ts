@@ -1,3 +1,6 @@
+/** Bytes in an ArrayBuffer that can be transferred to another thread. */
+export type OwnBytes = Uint8Array<ArrayBuffer>;
+
 /** The same memory as a Buffer: the native bindings and Buffer's own methods want one. */
 export function bufferView(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -7,7 +10,7 @@ export function bufferView(bytes: Uint8Array): Buffer {
  * A buffer that owns its whole ArrayBuffer, so that it can be transferred to another thread. Buffer.allocUnsafe cuts
  * small buffers out of a shared pool, which cannot.
  */
-export function ownBuffer(bytes: number): Buffer {
+export function ownBuffer(bytes: number): Buffer<ArrayBuffer> {
   return Buffer.allocUnsafeSlow(bytes);
 }
 

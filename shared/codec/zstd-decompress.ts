@@ -4,13 +4,13 @@ import { bufferView, joinParts } from './views.ts';
 import { type ZstdFrame, scanZstdFrames, zstdPrefix } from './zstd-frame.ts';
 
 // Every block that does not fill its 128 KiB makes the worst case look worse than it is; this much is not worth measuring.
-const SLACK_BYTES = 1024 * 1024;
+const SLACK_BYTES = 8 * 1024 * 1024;
 const MAX_MEASURING_ROUNDS = 32;
 
 /**
  * All zstd frames of the input, one after the other; skippable frames are skipped. The binding takes no limit and frames often do
  * not say their size (Kafka's Java client never does), so the headers of the blocks are read first: they bound what a frame can
- * hold. At most 2 * maxOutputBytes + 1 MiB are allocated at any moment, besides the frame's window of up to 128 MiB.
+ * hold. At most 2 * maxOutputBytes + 8 MiB are allocated at any moment, besides the frame's window of up to 128 MiB.
  *
  * Throws CODEC_FAILED for damage, dictionaries, and more output than allowed. `input` is read on libuv's thread pool: do not
  * write to it before the promise settles.

@@ -1,6 +1,6 @@
 import type { WritableCodecName } from '../codec/codec.ts';
 import { compress } from '../codec/compress.ts';
-import { bufferView } from '../codec/views.ts';
+import { type OwnBytes, bufferView } from '../codec/views.ts';
 import { crc32c } from './crc32c.ts';
 import { type LineFraming, type OversizePolicy, frameLines } from './frame-lines.ts';
 import { PROVENANCE_HEADER, type Provenance, encodeProvenance, sizeOfProvenance } from './provenance.ts';
@@ -35,7 +35,7 @@ export interface LineBatchOptions {
 
 export interface EncodedBatch {
   /** A whole RecordBatch without a producer, in an ArrayBuffer of its own (so it can be transferred); empty without records. */
-  bytes: Uint8Array;
+  bytes: OwnBytes;
   recordCount: number;
   /** Bytes of all segments. */
   rawBytes: number;

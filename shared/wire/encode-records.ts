@@ -1,5 +1,6 @@
 import type { WritableCodecName } from '../codec/codec.ts';
 import { compress } from '../codec/compress.ts';
+import type { OwnBytes } from '../codec/views.ts';
 import { RECORDS_AT, writeBatchHeader } from './record-batch.ts';
 import { type RecordFields, type RecordHeader, sizeOfRecord, writeRecord } from './record.ts';
 
@@ -18,7 +19,7 @@ export interface RecordInput {
 export async function encodeRecordBatch(
   records: readonly RecordInput[],
   options: { codec: WritableCodecName; level?: number | undefined },
-): Promise<Uint8Array> {
+): Promise<OwnBytes> {
   const first = records[0];
   if (first === undefined) throw new RangeError('a record batch needs a record');
   const baseTimestampMs = first.timestampMs;

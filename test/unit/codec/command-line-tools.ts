@@ -1,0 +1,13 @@
+import { spawnSync } from 'node:child_process';
+
+/** Whether a program is on the path: lz4, zstd and gzip are independent witnesses where a machine has them. */
+export function hasTool(name: string): boolean {
+  return spawnSync(name, ['--version'], { stdio: 'ignore' }).status === 0;
+}
+
+/** What the program writes when it reads `input`; throws when it fails. */
+export function pipeThrough(name: string, args: readonly string[], input: Uint8Array): Buffer {
+  const { status, stdout, stderr } = spawnSync(name, args, { input, maxBuffer: 64 * 1024 * 1024 });
+  if (status !== 0) throw new Error(`${name} ${args.join(' ')}: ${String(stderr)}`);
+  return stdout;
+}
