@@ -7,7 +7,8 @@
 //   --quiet      print only steps that really do something
 //   --no-stack   skip Java, Maven and the jars: enough to build, type-check, lint and run unit tests
 //   --kafka V    fetch another version of Apache Kafka beside the default one, for compatibility tests
-import { parseArgs } from 'node:util';
+// The whole module, not its parseArgs: a Node too old to have that must get as far as the message about its age.
+import util from 'node:util';
 import { buildSources } from './setup/build.mjs';
 import { dependenciesAreCurrent, installDependencies } from './setup/dependencies.mjs';
 import {
@@ -23,7 +24,8 @@ import { createSteps, SetupError } from './setup/steps.mjs';
 import { checkNode, ensureJava, ensureMaven } from './setup/toolchain.mjs';
 
 async function main() {
-  const { values } = parseArgs({
+  checkNode(process.versions.node);
+  const { values } = util.parseArgs({
     options: {
       quiet: { type: 'boolean', default: false },
       'no-stack': { type: 'boolean', default: false },
@@ -31,7 +33,6 @@ async function main() {
     },
   });
   const steps = createSteps({ quiet: values.quiet });
-  checkNode(process.versions.node);
 
   await withSetupLock(steps, async () => {
     removeLeftovers();

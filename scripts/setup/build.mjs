@@ -15,7 +15,7 @@ const BUILD_TIMEOUT_MS = 5 * 60_000;
 export async function buildSources() {
   const expected = expectedOutputs();
   if (!expected.every((path) => existsSync(join(DIST, path)))) rmSync(BUILD_INFO, { force: true });
-  removeStale(new Set([...expected, ...expected.map((path) => `${path}.map`), '.tsbuildinfo']));
+  removeStale(new Set(expected));
   const compiler = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
   await runCommand(
     process.execPath,
@@ -34,7 +34,8 @@ function expectedOutputs() {
 
 function removeStale(expected) {
   for (const path of filesIn(DIST)) {
-    if (!expected.has(relative(DIST, path))) rmSync(path, { force: true });
+    const output = relative(DIST, path).replace(/\.map$/, '');
+    if (/\.[cm]?js$/.test(output) && !expected.has(output)) rmSync(path, { force: true });
   }
 }
 

@@ -1,7 +1,7 @@
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { STACK_DIR } from './paths.mjs';
+import { removeLeftovers, STACK_DIR } from './paths.mjs';
 import { killRunningCommands } from './run-command.mjs';
 import { SetupError } from './steps.mjs';
 
@@ -9,6 +9,8 @@ const LOCK_FILE = join(STACK_DIR, 'setup.lock');
 /** Longer than a first setup on a slow link: its steps have bounds of their own. */
 const WAIT_MS = 15 * 60_000;
 const POLL_MS = 100;
+/** Two commands that start together wait for each other's compiler for a moment; that is not worth a line. */
+const ANNOUNCE_AFTER_MS = 2000;
 
 /**
  * Runs `action` while no other setup of this checkout runs. The lock names its holder by process id and start time, so
@@ -18,6 +20,7 @@ export async function withSetupLock(steps, action) {
   const release = await acquire(steps);
   const onSignal = (signal) => {
     killRunningCommands();
+    removeLeftovers();
     release();
     process.exit(signal === 'SIGINT' ? 130 : 143);
   };
@@ -35,8 +38,9 @@ export async function withSetupLock(steps, action) {
 async function acquire(steps) {
   mkdirSync(STACK_DIR, { recursive: true });
   const mine = `${process.pid} ${startTimeOf(process.pid)}\n`;
-  const deadline = Date.now() + WAIT_MS;
-  for (let announced = false; ; announced = true) {
+  const startedAt = Date.now();
+  let announced = false;
+  for (;;) {
     if (tryCreate(mine)) return () => removeIfStill(mine);
     const holder = readHolder();
     if (holder === undefined) continue;
@@ -44,12 +48,14 @@ async function acquire(steps) {
       removeIfStill(holder);
       continue;
     }
-    if (Date.now() > deadline) {
-      throw new SetupError(
-        `another setup (process ${holder.split(' ')[0]}) has held ${LOCK_FILE} for too long`,
-      );
+    const waitedMs = Date.now() - startedAt;
+    const [pid] = holder.split(' ');
+    if (waitedMs > WAIT_MS)
+      throw new SetupError(`another setup (process ${pid}) has held ${LOCK_FILE} for too long`);
+    if (!announced && waitedMs > ANNOUNCE_AFTER_MS) {
+      steps.note(`waiting for another setup (process ${pid})`);
+      announced = true;
     }
-    if (!announced) steps.skip(`waiting for another setup (process ${holder.split(' ')[0]})`);
     await delay(POLL_MS);
   }
 }

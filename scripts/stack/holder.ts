@@ -1,9 +1,11 @@
 // The process behind `npm run stack -- start`: holds the stack in the background until it is told to stop. Reports its
 // progress to the command that started it, over the channel that comes with fork.
+//
+//   node holder.js <run directory> <port offset>
 import { messageOf } from '../../shared/errors.ts';
-import { STACK_PORTS } from './fixed-ports.ts';
+import { fixedPorts } from './fixed-ports.ts';
 import { identityOf } from './process-identity.ts';
-import { claimRunState, DATA_DIR, removeRunState, updateRunState } from './run-state.ts';
+import { claimRunState, removeRunState, runDir, updateRunState } from './run-state.ts';
 import { StackError } from './stack-error.ts';
 import { startStack } from './stack.ts';
 import type { LocalStack } from './stack.ts';
@@ -11,6 +13,8 @@ import type { LocalStack } from './stack.ts';
 export type HolderMessage =
   { kind: 'progress'; line: string } | { kind: 'ready' } | { kind: 'failed'; message: string };
 
+const [directory, portOffset] = process.argv.slice(2);
+const run = runDir(directory);
 const me = identityOf(process.pid)!;
 let stack: LocalStack | undefined;
 
@@ -21,20 +25,21 @@ function report(message: HolderMessage): void {
 /** Before it is ready there is nothing to stop in order: the parts of a stack end with their parent. */
 async function end(exitCode: number): Promise<never> {
   await stack?.stop();
-  removeRunState(me);
+  removeRunState(run, me);
   process.exit(exitCode);
 }
 
 async function hold(): Promise<void> {
   const starting = { version: 1, holder: me, startedAt: new Date().toISOString() } as const;
-  if (!claimRunState(starting)) throw new StackError('another local stack is there, or is being started');
+  if (!claimRunState(run, starting))
+    throw new StackError('another local stack is there, or is being started');
   stack = await startStack({
-    ports: STACK_PORTS,
-    dataDir: DATA_DIR,
+    ports: fixedPorts(Number(portOffset)),
+    dataDir: run.dataDir,
     onProgress: (line) => report({ kind: 'progress', line }),
   });
   const { bootstrap, brokers, s3, s3Pid } = stack;
-  updateRunState({ ...starting, ready: { bootstrap, brokers, s3, s3Pid } });
+  updateRunState(run, { ...starting, ready: { bootstrap, brokers, s3, s3Pid } });
   report({ kind: 'ready' });
   process.off('disconnect', abandon);
 }

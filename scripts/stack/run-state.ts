@@ -22,16 +22,28 @@ export interface RunState {
   };
 }
 
-export const RUN_DIR = join(projectRoot(), '.stack', 'run');
-export const DATA_DIR = join(RUN_DIR, 'data');
-export const HOLDER_LOG = join(RUN_DIR, 'stack.log');
-const STATE_FILE = join(RUN_DIR, 'state.json');
+/** One background stack and all it keeps. */
+export interface RunDir {
+  stateFile: string;
+  dataDir: string;
+  /** What the holder itself had to say; the parts have logs of their own in the data directory. */
+  logFile: string;
+}
+
+export function runDir(path: string = join(projectRoot(), '.stack', 'run')): RunDir {
+  mkdirSync(path, { recursive: true });
+  return {
+    stateFile: join(path, 'state.json'),
+    dataDir: join(path, 'data'),
+    logFile: join(path, 'stack.log'),
+  };
+}
 
 /** The state of a stack that is there; what a killed holder left does not count. */
-export function readRunState(): RunState | undefined {
+export function readRunState({ stateFile }: RunDir): RunState | undefined {
   let state: RunState;
   try {
-    state = JSON.parse(readFileSync(STATE_FILE, 'utf8'));
+    state = JSON.parse(readFileSync(stateFile, 'utf8'));
   } catch {
     return undefined;
   }
@@ -39,12 +51,12 @@ export function readRunState(): RunState | undefined {
 }
 
 /** False when another stack is there or is being started: the file appears whole, for one holder only. */
-export function claimRunState(state: RunState): boolean {
-  if (readRunState() !== undefined) return false;
-  rmSync(STATE_FILE, { force: true });
-  const draft = writeDraft(state);
+export function claimRunState(run: RunDir, state: RunState): boolean {
+  if (readRunState(run) !== undefined) return false;
+  rmSync(run.stateFile, { force: true });
+  const draft = writeDraft(run, state);
   try {
-    linkSync(draft, STATE_FILE);
+    linkSync(draft, run.stateFile);
     return true;
   } catch {
     return false;
@@ -53,18 +65,17 @@ export function claimRunState(state: RunState): boolean {
   }
 }
 
-export function updateRunState(state: RunState): void {
-  renameSync(writeDraft(state), STATE_FILE);
+export function updateRunState(run: RunDir, state: RunState): void {
+  renameSync(writeDraft(run, state), run.stateFile);
 }
 
 /** Only the holder removes its own state. */
-export function removeRunState(holder: ProcessIdentity): void {
-  if (readRunState()?.holder.pid === holder.pid) rmSync(STATE_FILE, { force: true });
+export function removeRunState(run: RunDir, holder: ProcessIdentity): void {
+  if (readRunState(run)?.holder.pid === holder.pid) rmSync(run.stateFile, { force: true });
 }
 
-function writeDraft(state: RunState): string {
-  mkdirSync(RUN_DIR, { recursive: true });
-  const draft = `${STATE_FILE}.${process.pid}`;
+function writeDraft({ stateFile }: RunDir, state: RunState): string {
+  const draft = `${stateFile}.${process.pid}`;
   writeFileSync(draft, `${JSON.stringify(state, undefined, 2)}\n`);
   return draft;
 }
