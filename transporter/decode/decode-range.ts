@@ -1,19 +1,22 @@
 import type { TimeBucket } from '../../shared/config/object-layout.ts';
 import type { ObjectsConfig } from '../../shared/config/objects-config.ts';
 import { compress } from '../../shared/codec/compress.ts';
-import { type ErrorCode, isSkaldError } from '../../shared/errors.ts';
+import { isSkaldError } from '../../shared/errors.ts';
 import { decompressRecords } from '../../shared/wire/decode-records.ts';
-import { type BatchSpan, verifyBatch } from '../../shared/wire/record-batch.ts';
 import { splitRecordSet } from '../../shared/wire/split-record-set.ts';
 import { type BatchText, linesOf } from './batch-text.ts';
 import { type BucketSpan, bucketFinder } from './time-bucket.ts';
+import { type UndecodableBatch, undecodableBatch, verifiedHeader } from './verified-header.ts';
 
 /** What of a layout the decoder needs. */
 export type DecodeLayout = Pick<ObjectsConfig, 'bucket' | 'timeZone' | 'format' | 'codec' | 'level'>;
 
 /** Records [fromOffset, toOffset) of one partition, as the broker sent them. */
 export interface DecodeJob {
-  /** Whole record batches in the order of their offsets, each buffer owning its ArrayBuffer: a pool takes them away. */
+  /**
+   * Whole record batches that overlap the range, in the order of their offsets. Each buffer owns its ArrayBuffer: a pool
+   * takes them away.
+   */
   recordSets: Uint8Array[];
   fromOffset: number;
   /** Exclusive. */
@@ -34,17 +37,6 @@ export interface DecodedFrame {
   maxTimestampMs: number;
 }
 
-/** A batch that gave no records: its CRC, its codec or its content is wrong. */
-export interface UndecodableBatch {
-  baseOffset: number;
-  lastOffset: number;
-  /** As the header claims it; what is really in there nobody knows. */
-  records: number;
-  reason: ErrorCode;
-  message: string;
-  bytes: Uint8Array;
-}
-
 export interface DecodedRange {
   /** In the order of their first offsets. */
   frames: DecodedFrame[];
@@ -63,17 +55,20 @@ export async function decodeRange(job: DecodeJob): Promise<DecodedRange> {
   const buckets = new Map<string, OpenBucket>();
   const undecodable: UndecodableBatch[] = [];
   const findBucket = cachedFinder(layout.bucket, layout.timeZone);
+  let expectedOffset = job.fromOffset;
   for (const recordSet of job.recordSets) {
     for (const span of splitRecordSet(recordSet).batches) {
       try {
-        const header = verifyBatch(recordSet, span);
+        const header = verifiedHeader(recordSet, span, { ...job, expectedOffset });
         const section = await decompressRecords(recordSet, header, MAX_BATCH_TEXT_BYTES);
         // Formatting overwrites the section in place; the fetched bytes must stay as they are for the quarantine.
         const own = section.buffer === recordSet.buffer ? new Uint8Array(section) : section;
         for (const text of linesOf(own, header, job, findBucket)) addText(buckets, text);
+        expectedOffset = header.lastOffset + 1;
       } catch (error) {
         if (!isSkaldError(error)) throw error;
-        undecodable.push(quarantined(recordSet, span, error.code, error.message));
+        undecodable.push(undecodableBatch(recordSet, span, { ...job, expectedOffset, error }));
+        expectedOffset += 1;
       }
     }
   }
@@ -128,17 +123,3 @@ function cachedFinder(bucket: TimeBucket, timeZone: string): (timestampMs: numbe
 }
 
 const MAX_RECENT_SPANS = 16;
-
-/** The batch's own bytes in a buffer of their own. Offsets are as the header says; nothing better is known. */
-function quarantined(
-  recordSet: Uint8Array,
-  span: BatchSpan,
-  reason: ErrorCode,
-  message: string,
-): UndecodableBatch {
-  const bytes = new Uint8Array(recordSet.subarray(span.start, span.end));
-  const header = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  const baseOffset = Number(header.readBigInt64BE(0));
-  const lastOffset = baseOffset + Math.max(0, header.readInt32BE(23));
-  return { baseOffset, lastOffset, records: Math.max(0, header.readInt32BE(57)), reason, message, bytes };
-}

@@ -1,0 +1,107 @@
+import type { FetchedPartition } from '../../shared/kafka/requests/fetch.ts';
+import { isSkaldError } from '../../shared/errors.ts';
+import { type BatchHeader, type BatchSpan, readBatchHeader } from '../../shared/wire/record-batch.ts';
+import { splitRecordSet } from '../../shared/wire/split-record-set.ts';
+
+export interface TakenBatches {
+  /** The batches to carry, whole and in order, in an ArrayBuffer of their own. */
+  bytes: Uint8Array;
+  /** Where to fetch from next. Beyond `fetchOffset` also when all that came was markers or aborted. */
+  nextOffset: number;
+  /** Base and maximum timestamp of each batch: enough to know in which time buckets it has records. */
+  timestampsMs: number[];
+}
+
+/**
+ * What of an answer is to be carried: not the markers of transactions, not the batches of aborted ones, and nothing from `endOffset` on.
+ * The first batch may begin before `fetchOffset` and the last one may end after `endOffset`: the decoder cuts them.
+ *
+ * The bytes are copied, so that the answer, which holds many partitions, can be freed. Nothing is verified here: a batch whose header makes
+ * no sense is taken along for the decoder to judge, and the next offset is then the base offset of the batch after it.
+ * @throws SkaldError WIRE_CORRUPT when the lengths make no sense from the first batch on
+ */
+export function takeBatches(
+  answer: Pick<FetchedPartition, 'records' | 'abortedTransactions' | 'highWatermark'>,
+  fetchOffset: number,
+  endOffset = Number.MAX_SAFE_INTEGER,
+): TakenBatches {
+  const { records } = answer;
+  const isAborted = abortedFilter(answer.abortedTransactions);
+  const kept: BatchSpan[] = [];
+  const timestampsMs: number[] = [];
+  let nextOffset = fetchOffset;
+  for (const span of wholeBatches(records)) {
+    const header = plausibleHeader(records, span, {
+      minOffset: nextOffset,
+      maxOffset: answer.highWatermark - 1,
+    });
+    if (header === undefined) {
+      // One offset on is the least that makes progress; the base offset of the batch behind it corrects it.
+      nextOffset += 1;
+      kept.push(span);
+      continue;
+    }
+    if (header.baseOffset >= endOffset) break;
+    if (header.lastOffset < fetchOffset) continue;
+    nextOffset = header.lastOffset + 1;
+    if (isAborted(header) || header.isControl || header.recordCount === 0) continue;
+    kept.push(span);
+    timestampsMs.push(header.baseTimestampMs, header.maxTimestampMs);
+  }
+  return { bytes: copyOf(records, kept), nextOffset: Math.min(nextOffset, endOffset), timestampsMs };
+}
+
+/** All batches up to the first length that makes no sense; with none before it, that is an error. */
+function wholeBatches(records: Uint8Array): BatchSpan[] {
+  try {
+    return splitRecordSet(records).batches;
+  } catch (error) {
+    const lengthAt = isSkaldError(error, 'WIRE_CORRUPT') ? error.where['byte'] : undefined;
+    if (typeof lengthAt !== 'number') throw error;
+    const before = splitRecordSet(records.subarray(0, lengthAt)).batches;
+    if (before.length === 0) throw error;
+    return before;
+  }
+}
+
+/** The header if it can be read and its offsets are between what was taken and what the broker has; the first batch may begin earlier. */
+function plausibleHeader(
+  records: Uint8Array,
+  span: BatchSpan,
+  bounds: { minOffset: number; maxOffset: number },
+): BatchHeader | undefined {
+  const { minOffset, maxOffset } = bounds;
+  try {
+    return readBatchHeader(records, span, span.start === 0 ? { maxOffset } : { minOffset, maxOffset });
+  } catch (error) {
+    if (isSkaldError(error)) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Whether a batch belongs to an aborted transaction, asked for each batch in order. The broker lists the aborted transactions that overlap the answer
+ * by producer and first offset; each ends with the producer's next marker. As org.apache.kafka.clients.consumer.internals.CompletedFetch (KIP-98).
+ */
+function abortedFilter(aborted: FetchedPartition['abortedTransactions']): (header: BatchHeader) => boolean {
+  const open = new Set<bigint>();
+  const coming = [...aborted].sort((a, b) => a.firstOffset - b.firstOffset);
+  return ({ producerId, lastOffset, isTransactional, isControl }) => {
+    if (!isTransactional) return false;
+    while (coming[0] !== undefined && coming[0].firstOffset <= lastOffset)
+      open.add(coming.shift()!.producerId);
+    if (isControl) open.delete(producerId);
+    return open.has(producerId);
+  };
+}
+
+function copyOf(records: Uint8Array, spans: readonly BatchSpan[]): Uint8Array {
+  const total = spans.reduce((sum, { start, end }) => sum + end - start, 0);
+  const bytes = new Uint8Array(total);
+  let at = 0;
+  for (const { start, end } of spans) {
+    bytes.set(records.subarray(start, end), at);
+    at += end - start;
+  }
+  return bytes;
+}

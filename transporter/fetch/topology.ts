@@ -1,0 +1,62 @@
+import { backoffMs, type Clock, type Random } from '../../shared/clock.ts';
+import { messageOf } from '../../shared/errors.ts';
+import type { ClusterView } from '../../shared/kafka/cluster.ts';
+import type { Logger } from '../../shared/telemetry/logger.ts';
+
+/** What is known of brokers, racks and leaders: asked for again when it is old, and when someone finds that it is wrong. */
+export interface Topology {
+  /** Undefined until a broker has answered for the first time. */
+  readonly view: ClusterView | undefined;
+  /** Asks again soon; any number of calls before that is one. */
+  refresh(): void;
+  /** Ends with the signal. */
+  readonly done: Promise<void>;
+}
+
+/** Between two questions: soon enough for a new leader, and rare enough for a partition that has none for an hour. */
+const BACKOFF = { baseMs: 100, maxMs: 5_000 };
+
+export function watchTopology(options: {
+  ask: () => Promise<ClusterView>;
+  maxAgeMs: number;
+  clock: Clock;
+  random: Random;
+  logger: Logger;
+  signal: AbortSignal;
+  onView: (view: ClusterView) => void;
+}): Topology {
+  const { clock, random, logger, signal } = options;
+  let view: ClusterView | undefined;
+  let nap = new AbortController();
+  signal.addEventListener('abort', () => nap.abort(), { once: true });
+
+  const ask = async (): Promise<boolean> => {
+    try {
+      view = await options.ask();
+      options.onView(view);
+      return true;
+    } catch (error) {
+      logger.warn({ err: error }, `no metadata from any broker: ${messageOf(error)}`);
+      return false;
+    }
+  };
+
+  const run = async (): Promise<void> => {
+    let hurried = 0;
+    while (!signal.aborted) {
+      nap = new AbortController(); // before asking: a refresh that is wanted meanwhile may be about something newer
+      const answered = await ask();
+      if (answered && !signal.aborted) await clock.sleep(options.maxAgeMs, nap.signal);
+      hurried = answered && !nap.signal.aborted ? 0 : hurried + 1;
+      if (hurried > 0) await clock.sleep(backoffMs(hurried - 1, BACKOFF, random), signal);
+    }
+  };
+
+  return {
+    get view() {
+      return view;
+    },
+    refresh: () => nap.abort(),
+    done: run(),
+  };
+}
