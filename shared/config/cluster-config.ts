@@ -48,7 +48,7 @@ export const clusterConfigSchema = z.strictObject({
     'letters, digits, dots, underscores and dashes',
   ).default('skald'),
   tls: z.union([z.boolean(), tlsSchema]).optional().meta({
-    description: 'TLS to the brokers: `true` with the system authorities, or a block with the keys below.',
+    description: 'TLS to the brokers: `true` with the system authorities, or a block with further settings.',
   }),
   sasl: saslSchema.optional().meta({ description: 'SASL authentication; without it, none.' }),
   connectTimeoutMs: durationMs('Longest wait for a TCP and TLS connection to a broker.', {

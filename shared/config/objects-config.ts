@@ -18,6 +18,12 @@ const template = text(
     'topic, partition, first offset and the time down to the bucket must be in it.',
 );
 const bucket = choice('Time that one object covers at most.', ['minute', 'hour', 'day']);
+const timeZone = z
+  .string()
+  .refine(isTimeZone, {
+    error: 'must be UTC or a name of the IANA time zone database, such as Europe/Berlin',
+  })
+  .meta({ description: 'Time zone of the buckets and of the times in names: `UTC` or an IANA name.' });
 const format = z.literal('lines').meta({
   description: '`lines`: the value of each record and a line feed, in the order of offsets.',
 });
@@ -59,13 +65,7 @@ export const objectsSchema = z
     prefix: prefix.default('logs'),
     template: template.default(DEFAULT_TEMPLATE),
     bucket: bucket.default('hour'),
-    timeZone: z
-      .string()
-      .refine(isTimeZone, {
-        error: 'must be UTC or a name of the IANA time zone database, such as Europe/Berlin',
-      })
-      .default('UTC')
-      .meta({ description: 'Time zone of the buckets and of the times in names: `UTC` or an IANA name.' }),
+    timeZone: timeZone.default('UTC'),
     format: format.default('lines'),
     codec: codec.default('zstd'),
     level: level.optional().meta({ defaultText: '3 with zstd, 6 with gzip' }),
@@ -87,6 +87,10 @@ export const chunkSchema = z
   .prefault({})
   .meta({ description: 'When a chunk is cut, and so how large objects are; a topic may override each.' });
 
+/** For the reference page: where the value of a topic comes from when it says nothing. */
+const AS_OBJECTS = { defaultText: 'as in `objects`' };
+const AS_CHUNK = { defaultText: 'as in `chunk`' };
+
 /** One topic to carry, and what is different about it. */
 export const topicSchema = z.strictObject({
   topic: pattern(
@@ -94,20 +98,18 @@ export const topicSchema = z.strictObject({
     TOPIC_NAME,
     'a Kafka topic name: letters, digits, dots, underscores, dashes; at most 249',
   ),
-  prefix: prefix.optional(),
-  template: template.optional(),
-  bucket: bucket.optional(),
-  timeZone: z.string().refine(isTimeZone, { error: 'must be UTC or an IANA time zone' }).optional().meta({
-    description: 'Time zone of the buckets and of the times in names.',
-  }),
-  format: format.optional(),
-  codec: codec.optional(),
-  level: level.optional(),
+  prefix: prefix.optional().meta(AS_OBJECTS),
+  template: template.optional().meta(AS_OBJECTS),
+  bucket: bucket.optional().meta(AS_OBJECTS),
+  timeZone: timeZone.optional().meta(AS_OBJECTS),
+  format: format.optional().meta(AS_OBJECTS),
+  codec: codec.optional().meta(AS_OBJECTS),
+  level: level.optional().meta(AS_OBJECTS),
   chunk: z
     .strictObject({
-      maxBytes: chunkFields.maxBytes.unwrap().optional(),
-      maxAgeMs: chunkFields.maxAgeMs.unwrap().optional(),
-      bucketGraceMs: chunkFields.bucketGraceMs.unwrap().optional(),
+      maxBytes: chunkFields.maxBytes.unwrap().optional().meta(AS_CHUNK),
+      maxAgeMs: chunkFields.maxAgeMs.unwrap().optional().meta(AS_CHUNK),
+      bucketGraceMs: chunkFields.bucketGraceMs.unwrap().optional().meta(AS_CHUNK),
     })
     .optional()
     .meta({ description: 'As `chunk`, for this topic.' }),
