@@ -1,4 +1,4 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 /** What docs/metrics.md says of a metric, and all that Prometheus needs to know of it. */
 export interface MetricDefinition {
@@ -25,9 +25,17 @@ export type Metrics<Catalogue extends MetricCatalogue> = {
   }[Catalogue[Key]['type']];
 };
 
-/** A registry of its own for each agent or transporter: several live in one process in tests and in the demo. */
+/** How often the event loop is looked at: rarely, because the agent must not wake an idle host a hundred times a second. */
+const EVENT_LOOP_PRECISION_MS = 200;
+
+/**
+ * A registry of its own for each agent or transporter: several live in one process in tests and in the demo. It holds the
+ * metrics of the process (CPU, memory, event loop, garbage collection) as prom-client names them.
+ */
 export function createRegistry(): Registry {
-  return new Registry();
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: EVENT_LOOP_PRECISION_MS });
+  return registry;
 }
 
 /** Creates every metric of a catalogue in the registry. A second time for the same registry throws: it is a bug. */

@@ -46,6 +46,12 @@ test('what is counted is in the text that Prometheus reads', async () => {
   expect(lines).toContain('skald_agent_produce_seconds_bucket{le="0.01",pipeline="access-log"} 0');
 });
 
+test('the process itself is measured as well', async () => {
+  const text = await createRegistry().metrics();
+  expect(text).toContain('# TYPE process_cpu_seconds_total counter');
+  expect(text).toContain('# TYPE process_resident_memory_bytes gauge');
+});
+
 test('two instances in one process count apart', async () => {
   const [first, second] = [createRegistry(), createRegistry()];
   createTransporterMetrics(first).rebalances.inc();

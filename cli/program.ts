@@ -1,0 +1,113 @@
+import { Argument, Command, CommanderError, Option } from 'commander';
+import { DEFAULT_AGENT_FILE } from '../shared/config/agent-config.ts';
+import { runAgent } from './agent.ts';
+import { CONFIG_KINDS, checkConfig, type ConfigKind } from './check-config.ts';
+import { EXIT } from './exit-code.ts';
+import type { Terminal } from './terminal.ts';
+import { packageVersion, versionText } from './version.ts';
+
+const EXIT_CODES = `
+Exit codes:
+  0    done, or stopped by SIGTERM
+  1    failed while it ran, or check-config found an error
+  2    wrong usage, or a configuration that nothing can be started from
+  130  stopped by Ctrl-C; 143 by a second SIGTERM, without waiting`;
+
+/** Runs `skald` with these arguments (without node and script) and gives its exit code. */
+export async function runCli(args: readonly string[], terminal: Terminal): Promise<number> {
+  let exitCode: number = EXIT.ok;
+  const program = skaldCommand(terminal, (code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // Help and version end here as well, with 0; everything else is wrong usage, and commander has said what.
+    return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  }
+  return exitCode;
+}
+
+function skaldCommand(terminal: Terminal, leave: (code: number) => void): Command {
+  const program = new Command('skald')
+    .description(
+      'Carries log lines from files on hosts, through Apache Kafka, to objects in S3: every line exactly once.',
+    )
+    .version(packageVersion(), '-V, --version')
+    .showSuggestionAfterError()
+    .showHelpAfterError('(skald --help shows what there is)')
+    .configureOutput({
+      writeOut: (text) => terminal.print(text.trimEnd()),
+      writeErr: (text) => terminal.complain(text.trimEnd()),
+    })
+    .exitOverride()
+    .addHelpText(
+      'after',
+      `
+Examples:
+  skald check-config agent -c /etc/skald/agent.yaml
+  skald agent -c /etc/skald/agent.yaml
+  skald transporter -c /etc/skald/transporter.yaml
+${EXIT_CODES}`,
+    );
+  addAgent(program, terminal, leave);
+  addCheckConfig(program, terminal, leave);
+  program
+    .command('version')
+    .description('print the versions of skald and Node.js')
+    .addHelpText('after', '\nExample:\n  skald version')
+    .action(() => terminal.print(versionText()));
+  return program;
+}
+
+function addAgent(program: Command, terminal: Terminal, leave: (code: number) => void): void {
+  program
+    .command('agent')
+    .description('carry the log files of this host to Kafka, until SIGTERM or Ctrl-C')
+    .addOption(configOption().default(DEFAULT_AGENT_FILE))
+    .addHelpText(
+      'after',
+      `
+It reads the host file and every *.yaml in its pipelinesDir. The first SIGTERM or Ctrl-C stops reading, waits for
+acknowledgements up to shutdownTimeoutMs, and ends; the second ends it at once. Either way no line is lost.
+
+Examples:
+  skald agent
+  skald agent -c ./agent.yaml
+  SKALD_RACK=eu-central-1a skald agent
+${EXIT_CODES}`,
+    )
+    .action(async ({ config }: { config: string }) => leave(await runAgent(config, terminal)));
+}
+
+function addCheckConfig(program: Command, terminal: Terminal, leave: (code: number) => void): void {
+  program
+    .command('check-config')
+    .description('check configuration files and show what would run, without touching network or state')
+    .addArgument(
+      new Argument('[kind]', 'what the file is for; by default its keys tell').choices(CONFIG_KINDS),
+    )
+    .addOption(configOption())
+    .addHelpText(
+      'after',
+      `
+For an agent it checks the host file and every pipeline. Every error comes with its file, line and column.
+
+Examples:
+  skald check-config
+  skald check-config -c ./agent.yaml
+  skald check-config transporter -c ./transporter.yaml
+
+Exit codes:
+  0    everything is valid
+  1    there are errors`,
+    )
+    .action((kind: ConfigKind | undefined, { config }: { config?: string }) =>
+      leave(checkConfig(kind, config, terminal)),
+    );
+}
+
+function configOption(): Option {
+  return new Option('-c, --config <file>', 'configuration file');
+}
