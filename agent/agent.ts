@@ -157,7 +157,9 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
       logger.info('the agent has stopped');
     })());
 
-  const done = Promise.all([...pipelines.values()].map((pipeline) => pipeline.done)).then(() => closing);
+  const done = Promise.all([...pipelines.values()].map((pipeline) => pipeline.done)).then(async () => {
+    await closing;
+  });
   done.catch(() => {}); // whoever wants it has it
-  return { statusPort: statusServer?.port, close, done: done.then(() => undefined) };
+  return { statusPort: statusServer?.port, close, done };
 }

@@ -1,6 +1,6 @@
 /** What the agent knows of its topic: leaders, racks and the size limit, asked for again by age and on trouble. */
 import { backoffMs, type Clock, type Random } from '../../shared/clock.ts';
-import { SkaldError } from '../../shared/errors.ts';
+import { isSkaldError, SkaldError } from '../../shared/errors.ts';
 import type { KafkaCluster } from '../../shared/kafka/cluster.ts';
 import { KafkaCode, kafkaError } from '../../shared/kafka/error-codes.ts';
 import { describeTopicConfigRequest } from '../../shared/kafka/requests/describe-topic-config.ts';
@@ -92,6 +92,7 @@ export function watchTopic(
       failures = 0;
     } catch (error) {
       if (stop.signal.aborted) return;
+      if (!isSkaldError(error)) throw error; // a bug, not the weather
       failures += 1;
       // Said once; the metric and the recovery line tell the rest.
       const log = failures === 1 ? logger.warn.bind(logger) : logger.debug.bind(logger);

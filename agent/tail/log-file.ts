@@ -13,6 +13,8 @@ export interface LogFile {
   partialAtBytes: number | undefined;
   /** Monotonic time at which its size last changed. */
   grewMs: number;
+  /** Key of the file that had this one's name before it; its backlog is read first. */
+  predecessor: string | undefined;
   /** No path that the globs match leads to it any more: renamed out of them, replaced, or deleted. */
   detached: boolean;
 }

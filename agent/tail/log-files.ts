@@ -106,7 +106,7 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     return newState(handle, stat, path, 0);
   };
 
-  const adopt = async (path: string, detached: boolean): Promise<void> => {
+  const adopt = async (path: string, detached: boolean, predecessor?: string): Promise<void> => {
     const handle = await fs.open(path);
     try {
       const stat = await handle.stat();
@@ -123,6 +123,7 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
         sizeBytes: stat.sizeBytes,
         partialAtBytes: undefined,
         grewMs: clock.monotonicMs(),
+        predecessor,
         detached,
       });
       logger.debug({ path, file: state.id, offset, sizeBytes: stat.sizeBytes }, 'following a file');
@@ -132,7 +133,7 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     }
   };
 
-  const adoptOrComplain = async (path: string): Promise<void> => {
+  const adoptOrComplain = async (path: string, predecessor: string | undefined): Promise<void> => {
     if (files.size >= options.maxOpenFiles) {
       log.warn(
         'open files',
@@ -142,7 +143,7 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
       return;
     }
     try {
-      await adopt(path, false);
+      await adopt(path, false, predecessor);
     } catch (error) {
       const code = errnoOf(error);
       if (code === 'ENOENT') return; // renamed or deleted just now; the next look finds it
@@ -218,9 +219,11 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
   const reconcile = async (found: readonly FoundFile[]): Promise<void> => {
     const paths = new Map<string, string[]>();
     for (const { path, stat } of found) paths.set(stat.key, [...(paths.get(stat.key) ?? []), path]);
+    // Taken before names change hands: with a rotation the old file's lines come before those of the new one.
+    const holders = new Map([...journal.state.files.values()].map((state) => [state.path, state.key]));
     for (const [key, names] of paths) {
       const file = files.get(key);
-      if (file === undefined) await adoptOrComplain(names[0]!);
+      if (file === undefined) await adoptOrComplain(names[0]!, holders.get(names[0]!));
       else {
         file.detached = false;
         // With hard links the name stays the one that was found first.
@@ -268,7 +271,11 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
         }
       }
     },
-    withWork: () => [...files.values()].filter(hasWork),
+    withWork: () =>
+      [...files.values()].filter((file) => {
+        const before = file.predecessor === undefined ? undefined : files.get(file.predecessor);
+        return hasWork(file) && (before === undefined || before === file || !hasWork(before));
+      }),
     reopen: async (id) => {
       const state = journal.state.files.get(id);
       if (state === undefined) return undefined;

@@ -21,6 +21,7 @@ export class ProtocolWriter {
   private small = Buffer.allocUnsafe(256);
   private used = 0;
 
+  /** Makes room and returns where it begins. Call it first: it may replace `small`. */
   private reserve(size: number): number {
     if (this.used + size > this.small.length) {
       const grown = Buffer.allocUnsafe(Math.max(this.small.length * 2, this.used + size));
@@ -33,23 +34,27 @@ export class ProtocolWriter {
   }
 
   int8(value: number): this {
-    this.small.writeInt8(value, this.reserve(1));
+    const at = this.reserve(1);
+    this.small.writeInt8(value, at);
     return this;
   }
 
   int16(value: number): this {
-    this.small.writeInt16BE(value, this.reserve(2));
+    const at = this.reserve(2);
+    this.small.writeInt16BE(value, at);
     return this;
   }
 
   int32(value: number): this {
-    this.small.writeInt32BE(value, this.reserve(4));
+    const at = this.reserve(4);
+    this.small.writeInt32BE(value, at);
     return this;
   }
 
   /** An INT64 that holds an offset or a timestamp: exact up to 2^53. */
   int64(value: number): this {
-    this.small.writeBigInt64BE(BigInt(value), this.reserve(8));
+    const at = this.reserve(8);
+    this.small.writeBigInt64BE(BigInt(value), at);
     return this;
   }
 
@@ -60,7 +65,8 @@ export class ProtocolWriter {
   string(value: string): this {
     const size = Buffer.byteLength(value);
     this.int16(size);
-    this.small.write(value, this.reserve(size), 'utf8');
+    const at = this.reserve(size);
+    this.small.write(value, at, 'utf8');
     return this;
   }
 

@@ -1,0 +1,110 @@
+import { expect, it } from 'vitest';
+import { between } from '../support/random.ts';
+import { createWorld, type World } from './world.ts';
+
+/** One line to replay a failure: SKALD_SEED=<seed> npx vitest run --project simulation test/simulation/agent/crash.test.ts */
+const ONLY_SEED = process.env['SKALD_SEED'];
+const SEEDS = ONLY_SEED === undefined ? Array.from({ length: 300 }, (_, i) => i + 1) : [Number(ONLY_SEED)];
+const ROUNDS = 60;
+
+/** The application: appends lines, in pieces, to a few logs, and rotates them by renaming. */
+function createWriter(world: World) {
+  const { disk, random } = world;
+  const written = new Map<string, number>();
+  const unfinished = new Map<string, string>();
+  const rotations = new Map<string, number>();
+
+  const finish = (name: string): void => {
+    disk.append(`/logs/${name}.log`, unfinished.get(name) ?? '');
+    unfinished.delete(name);
+  };
+  return {
+    written,
+    write: (name: string, count: number): void => {
+      finish(name);
+      for (let i = 0; i < count; i += 1) {
+        const seq = written.get(name) ?? 0;
+        written.set(name, seq + 1);
+        // Order is promised within a file, and a rotation begins a new one.
+        const line = `${name} ${seq} ${rotations.get(name) ?? 0} ${'x'.repeat(between(random, 0, 90))}\n`;
+        const cut = i === count - 1 && random() < 0.3 ? between(random, 0, line.length - 1) : line.length;
+        disk.append(`/logs/${name}.log`, line.slice(0, cut));
+        if (cut < line.length) unfinished.set(name, line.slice(cut));
+      }
+    },
+    finish,
+    rotate: (name: string): void => {
+      finish(name); // an application that reopens its log has written the last line whole
+      if (!disk.has(`/logs/${name}.log`)) return;
+      rotations.set(name, (rotations.get(name) ?? 0) + 1);
+      disk.rename(`/logs/${name}.log`, `/logs/${name}.log.${rotations.get(name)}`);
+    },
+  };
+}
+
+async function runSeed(seed: number): Promise<void> {
+  const world = createWorld(seed);
+  const { random, broker, clock } = world;
+  const writer = createWriter(world);
+  const names = ['a', 'b', 'c'];
+  world.start();
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const name = names[between(random, 0, names.length - 1)]!;
+    writer.write(name, between(random, 1, 40));
+    if (random() < 0.1) writer.rotate(name);
+    broker.faults =
+      random() < 0.3
+        ? { lostRequests: 0.2, lostAnswers: 0.2, refusals: 0.1 }
+        : { lostRequests: 0, lostAnswers: 0, refusals: 0 };
+    if (random() < 0.1) broker.moveLeader(between(random, 0, 3), between(random, 1, 3));
+    if (random() < 0.05) broker.moveLeader(between(random, 0, 3), -1);
+    await clock.advance(between(random, 1, 150));
+    if (random() < 0.25) {
+      world.kill();
+      if (random() < 0.5) await clock.advance(between(random, 1, 500));
+      world.start();
+    }
+    expect(
+      world.failures.map((e) => (e instanceof Error ? e.stack : e)),
+      `seed ${seed}, round ${round}`,
+    ).toEqual([]);
+  }
+
+  for (const name of names) writer.finish(name);
+  broker.faults = { lostRequests: 0, lostAnswers: 0, refusals: 0 };
+  for (let partition = 0; partition < 4; partition += 1) broker.moveLeader(partition, (partition % 3) + 1);
+  for (let waited = 0; waited < 600; waited += 1) {
+    await clock.advance(100);
+    if (waited > 20 && world.pipeline?.status().lagBytes === 0) break;
+  }
+  world.kill();
+
+  const counts = new Map<string, number>();
+  for (const [partition, lines] of world.lines().entries()) {
+    const last = new Map<string, number>();
+    for (const line of lines) {
+      const [name, seq, file] = line.split(' ');
+      const key = `${name} ${seq}`;
+      counts.set(key, (counts.get(key) ?? 0) + 1);
+      expect(Number(seq), `seed ${seed}: order of ${name} in partition ${partition}`).toBeGreaterThan(
+        last.get(`${name} ${file}`) ?? -1,
+      );
+      last.set(`${name} ${file}`, Number(seq));
+    }
+  }
+  const expected = [...writer.written].flatMap(([name, count]) =>
+    Array.from({ length: count }, (_, seq) => `${name} ${seq}`),
+  );
+  const missing = expected.filter((key) => !counts.has(key));
+  const doubled = [...counts].filter(([, count]) => count > 1).map(([key]) => key);
+  expect({ seed, missing, doubled, lines: counts.size }).toEqual({
+    seed,
+    missing: [],
+    doubled: [],
+    lines: expected.length,
+  });
+}
+
+it('a process killed at any moment, with lost requests and answers, refusals and moving leaders: every line once, in order', async () => {
+  for (const seed of SEEDS) await runSeed(seed);
+});

@@ -1,0 +1,105 @@
+/** One pipeline of the agent in a world of its own: disk, brokers, time and chance all come from one seed. */
+import { inlineEncoder } from '../../../agent/batch/encoder.ts';
+import { memoryBudget } from '../../../agent/memory-budget.ts';
+import { type RunningPipeline, startPipeline } from '../../../agent/pipeline.ts';
+import type { PipelineConfig } from '../../../shared/config/pipeline-config.ts';
+import { createAgentMetrics } from '../../../shared/telemetry/agent-metrics.ts';
+import { type Logger, silentLogger } from '../../../shared/telemetry/logger.ts';
+import { createRegistry } from '../../../shared/telemetry/metrics.ts';
+import { processLife } from '../support/process-life.ts';
+import { seededRandom } from '../support/random.ts';
+import { simBroker } from '../support/sim-broker.ts';
+import { simClock } from '../support/sim-clock.ts';
+import { simDisk, simJournal } from '../support/sim-disk.ts';
+
+export const TOPIC = 'logs';
+const START_MS = Date.UTC(2026, 0, 1);
+
+export function pipelineConfig(): PipelineConfig {
+  return {
+    name: 'sim',
+    file: 'sim.yaml',
+    files: { include: ['/logs/*'], exclude: [] },
+    startAt: 'beginning',
+    framing: { type: 'newline', maxRecordBytes: 600, oversize: 'split' },
+    discovery: {
+      scanIntervalMs: 200,
+      pollIntervalMs: 50,
+      closeRotatedAfterMs: 500,
+      partialLineTimeoutMs: 500,
+    },
+    kafka: {
+      cluster: 'main',
+      topic: TOPIC,
+      codec: 'none',
+      batchBytes: 1024,
+      lingerMs: 20,
+      maxInFlight: 5,
+      requestTimeoutMs: 1000,
+    },
+    partitioner: { type: 'single-partition', rack: 'prefer', stickyMs: 300, stickyBytes: 8192 },
+  };
+}
+
+export function createWorld(seed: number, logger: Logger = silentLogger) {
+  const random = seededRandom(seed);
+  const clock = simClock(START_MS);
+  const disk = simDisk(() => clock.nowMs());
+  const journal = simJournal((ms) => clock.after(ms));
+  const broker = simBroker({ topic: TOPIC, partitions: 4, clock, random });
+  const metrics = createAgentMetrics(createRegistry());
+  let life = processLife();
+  let pipeline: RunningPipeline | undefined;
+  const failures: unknown[] = [];
+
+  const start = (): void => {
+    life = processLife();
+    pipeline = undefined;
+    const mine = life;
+    const log = logger.child({ atMs: () => clock.nowMs() });
+    startPipeline({
+      config: pipelineConfig(),
+      host: 'sim-host',
+      rack: 'rack-a',
+      cluster: broker.client(mine),
+      metadataMaxAgeMs: 5_000,
+      journalFile: journal.file(mine, random),
+      fsyncPolicy: { fsync: 'interval', fsyncIntervalMs: 1000 },
+      maxOpenFiles: 100,
+      encoder: inlineEncoder(),
+      encodeAhead: 2,
+      budget: memoryBudget(1 << 20),
+      fs: disk.fileSystem(mine),
+      clock: { ...clock, sleep: (ms, signal) => mine.through(clock.sleep(ms, signal)) },
+      random,
+      metrics,
+      logger: log,
+    }).then(
+      (running) => {
+        if (!mine.alive) return;
+        pipeline = running;
+        running.done.catch((error: unknown) => failures.push(error));
+      },
+      (error: unknown) => failures.push(error),
+    );
+  };
+
+  return {
+    random,
+    clock,
+    disk,
+    journal,
+    broker,
+    metrics,
+    failures,
+    start,
+    kill: () => life.kill(),
+    get pipeline() {
+      return pipeline;
+    },
+    /** Every line in the topic, by partition, in the order of its offsets. */
+    lines: (): string[][] => broker.partitions.map((partition) => partition.lines),
+  };
+}
+
+export type World = ReturnType<typeof createWorld>;
