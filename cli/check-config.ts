@@ -95,7 +95,7 @@ function describeTransporter(config: TransporterConfig): string[] {
     `  cluster: ${describeCluster(config.cluster)}`,
     `  store: ${target}`,
     ...config.topics.flatMap((topic) => [
-      `  topic ${topic.topic}: ${topic.template.replace('{prefix}', topic.prefix)}`,
+      `  topic ${topic.topic}: ${topic.template.replace('{prefix}', topic.prefix).replace('{topic}', topic.topic)}`,
       `    ${topic.format}, ${compression(topic)}, by ${topic.bucket} (${topic.timeZone}), ` +
         `cut at ${topic.chunk.maxBytes} bytes or ${topic.chunk.maxAgeMs} ms`,
     ]),

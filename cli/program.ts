@@ -1,6 +1,7 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { DEFAULT_AGENT_FILE } from '../shared/config/agent-config.ts';
 import { runAgent } from './agent.ts';
+import { showAgentStatus } from './agent-status.ts';
 import { CONFIG_KINDS, checkConfig, type ConfigKind } from './check-config.ts';
 import { EXIT } from './exit-code.ts';
 import type { Terminal } from './terminal.ts';
@@ -62,7 +63,7 @@ ${EXIT_CODES}`,
 }
 
 function addAgent(program: Command, terminal: Terminal, leave: (code: number) => void): void {
-  program
+  const agent = program
     .command('agent')
     .description('carry the log files of this host to Kafka, until SIGTERM or Ctrl-C')
     .addOption(configOption().default(DEFAULT_AGENT_FILE))
@@ -79,6 +80,17 @@ Examples:
 ${EXIT_CODES}`,
     )
     .action(async ({ config }: { config: string }) => leave(await runAgent(config, terminal)));
+  agent
+    .command('status')
+    .description('show how far the running agent is with each file')
+    .addOption(configOption().default(DEFAULT_AGENT_FILE))
+    .option('--json', 'print everything the agent says, as JSON', false)
+    .addHelpText('after', '\nExamples:\n  skald agent status\n  skald agent status --json -c ./agent.yaml')
+    .action(async (_: object, command: Command) => {
+      // Both commands have -c, and commander gives a value before `status` to the outer one.
+      const { config, json } = command.optsWithGlobals<{ config: string; json: boolean }>();
+      leave(await showAgentStatus(config, json, terminal));
+    });
 }
 
 function addCheckConfig(program: Command, terminal: Terminal, leave: (code: number) => void): void {
