@@ -42,7 +42,7 @@ function createWriter(world: World) {
   };
 }
 
-async function runSeed(seed: number): Promise<void> {
+async function runSeed(seed: number) {
   const world = createWorld(seed);
   const { random, broker, clock } = world;
   const writer = createWriter(world);
@@ -79,32 +79,39 @@ async function runSeed(seed: number): Promise<void> {
   }
   world.kill();
 
+  return judge(world, writer.written);
+}
+
+/** What is wrong in the topic by the one simple model: each line once, and in order within a file and partition. */
+function judge(world: World, written: ReadonlyMap<string, number>) {
   const counts = new Map<string, number>();
+  const disordered: string[] = [];
   for (const [partition, lines] of world.lines().entries()) {
     const last = new Map<string, number>();
     for (const line of lines) {
       const [name, seq, file] = line.split(' ');
       const key = `${name} ${seq}`;
       counts.set(key, (counts.get(key) ?? 0) + 1);
-      expect(Number(seq), `seed ${seed}: order of ${name} in partition ${partition}`).toBeGreaterThan(
-        last.get(`${name} ${file}`) ?? -1,
-      );
+      if (Number(seq) <= (last.get(`${name} ${file}`) ?? -1))
+        disordered.push(`${key} in partition ${partition}`);
       last.set(`${name} ${file}`, Number(seq));
     }
   }
-  const expected = [...writer.written].flatMap(([name, count]) =>
+  const expected = [...written].flatMap(([name, count]) =>
     Array.from({ length: count }, (_, seq) => `${name} ${seq}`),
   );
   const missing = expected.filter((key) => !counts.has(key));
   const doubled = [...counts].filter(([, count]) => count > 1).map(([key]) => key);
-  expect({ seed, missing, doubled, lines: counts.size }).toEqual({
-    seed,
-    missing: [],
-    doubled: [],
-    lines: expected.length,
-  });
+  return { missing, doubled, disordered, strange: counts.size - expected.length + missing.length };
 }
 
 it('a process killed at any moment, with lost requests and answers, refusals and moving leaders: every line once, in order', async () => {
-  for (const seed of SEEDS) await runSeed(seed);
+  for (const seed of SEEDS) {
+    expect(await runSeed(seed), `seed ${seed}`).toEqual({
+      missing: [],
+      doubled: [],
+      disordered: [],
+      strange: 0,
+    });
+  }
 });
