@@ -70,7 +70,7 @@ export async function createTopic(
         };
   const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
   await withAdmin(bootstrap, async (admin) =>
-    admin.createTopics({ topics: [{ topic, ...layout, configEntries }] }),
+    admin.createTopics({ topics: [{ topic, ...layout, configEntries }], waitForLeaders: false }),
   );
 }
 

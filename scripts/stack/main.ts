@@ -1,6 +1,7 @@
 // The command behind `npm run stack`.
 import { parseArgs } from 'node:util';
 import { startInBackground, stopInBackground } from './background.ts';
+import { fixedPorts } from './fixed-ports.ts';
 import { identityOf } from './process-identity.ts';
 import { readRunState, runDir } from './run-state.ts';
 import type { RunState } from './run-state.ts';
@@ -22,6 +23,8 @@ Options:
   -h, --help         show this
 
 See docs/local-stack.md.`;
+/** What keeps every port below 65536. */
+const MAX_PORT_OFFSET = 65_535 - Math.max(...fixedPorts().controllers);
 /** What init scripts answer for a service that is not running (Linux Standard Base). */
 const EXIT_NOT_RUNNING = 3;
 const EXIT_USAGE = 2;
@@ -38,7 +41,9 @@ async function main(): Promise<number> {
   });
   const [command, ...rest] = positionals;
   const portOffset = Number(values['port-offset']);
-  if (!Number.isInteger(portOffset)) throw new StackError('--port-offset must be a whole number');
+  if (!Number.isInteger(portOffset) || portOffset < 0 || portOffset > MAX_PORT_OFFSET) {
+    throw new StackError(`--port-offset must be a whole number from 0 to ${MAX_PORT_OFFSET}`);
+  }
   if (values.help) {
     console.log(HELP);
     return 0;

@@ -100,15 +100,18 @@ export async function startStack(options: StackOptions = {}): Promise<LocalStack
     const readyTimeoutMs = options.readyTimeoutMs ?? READY_TIMEOUT_MS;
     const { nodes, s3Port } = await planNodes(options);
     if (options.s3 ?? true) s3 = await prepareS3Store(s3Access(s3Port), dataDir, readyTimeoutMs);
-    const s3Ready = s3?.start().then(() => progress(`S3 answers at ${s3!.access.endpoint}`));
-    kafka = await prepareKafkaCluster(nodes, {
-      dataDir,
-      kafkaVersion: options.kafkaVersion,
-      extraSettings: options.brokerSettings,
-      readyTimeoutMs,
-    });
-    await Promise.all([kafka.start(progress), s3Ready]);
-    return stackHandle(nodes, kafka, s3, { dataDir, stop });
+    const startKafka = async (): Promise<KafkaCluster> => {
+      const settings = { kafkaVersion: options.kafkaVersion, extraSettings: options.brokerSettings };
+      kafka = await prepareKafkaCluster(nodes, { dataDir, readyTimeoutMs, ...settings });
+      await kafka.start(progress);
+      return kafka;
+    };
+    const startS3 = async (store: S3Store): Promise<void> => {
+      await store.start();
+      progress(`S3 answers at ${store.access.endpoint}`);
+    };
+    const [cluster] = await Promise.all([startKafka(), s3 === undefined ? undefined : startS3(s3)]);
+    return stackHandle(nodes, cluster, s3, { dataDir, stop });
   } catch (error) {
     await stop();
     throw error;
