@@ -6,8 +6,13 @@ import { z } from 'zod';
  */
 export type SchemaNode = z.core.JSONSchema.JSONSchema;
 
+/** Schemas are constants of their modules; the conversion takes milliseconds, and a folder has many files. */
+const known = new WeakMap<z.ZodType, SchemaNode>();
+
 export function schemaNodeOf(schema: z.ZodType): SchemaNode {
-  return z.toJSONSchema(schema, { io: 'input' });
+  const node = known.get(schema) ?? z.toJSONSchema(schema, { io: 'input' });
+  known.set(schema, node);
+  return node;
 }
 
 /** Names of the keys that a block at this node may have. */
