@@ -47,7 +47,7 @@ export function topicProblems(
   chunk: ChunkConfig,
 ): TopicProblem[] {
   const problems: TopicProblem[] = [];
-  const firstWithName = new Map<string, string>();
+  const names = new Set<string>();
   const firstWithLayout = new Map<string, string>();
   for (const [index, topic] of topics.entries()) {
     const resolved = resolveTopic(topic, objects, chunk);
@@ -55,9 +55,8 @@ export function topicProblems(
       ...overrideProblems(topic, resolved).map(({ key, message }) => ({ path: [index, key], message })),
     );
 
-    const twin = firstWithName.get(topic.topic);
-    if (twin !== undefined) problems.push({ path: [index, 'topic'], message: `is listed twice: remove one` });
-    firstWithName.set(topic.topic, topic.topic);
+    if (names.has(topic.topic)) problems.push({ path: [index, 'topic'], message: 'is listed twice: remove one' });
+    names.add(topic.topic);
 
     const layout = layoutOf(resolved);
     const rival = firstWithLayout.get(layout);
