@@ -55,7 +55,8 @@ export function topicProblems(
       ...overrideProblems(topic, resolved).map(({ key, message }) => ({ path: [index, key], message })),
     );
 
-    if (names.has(topic.topic)) problems.push({ path: [index, 'topic'], message: 'is listed twice: remove one' });
+    if (names.has(topic.topic))
+      problems.push({ path: [index, 'topic'], message: 'is listed twice: remove one' });
     names.add(topic.topic);
 
     const layout = layoutOf(resolved);
