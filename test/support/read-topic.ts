@@ -1,0 +1,54 @@
+import { Kafka, logLevel } from 'kafkajs';
+import { kafkaTool } from '../../scripts/stack/kafka-tool.ts';
+import { sharedStack } from './shared-stack.ts';
+
+export interface TopicLine {
+  partition: number;
+  value: string;
+}
+
+/** Records in a topic by the brokers' own count: the end offsets less the start offsets of all partitions. */
+export async function countRecords(
+  topic: string,
+  bootstrap: readonly string[] = sharedStack().bootstrap,
+): Promise<number> {
+  const admin = new Kafka({ brokers: [...bootstrap], logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  try {
+    const offsets = await admin.fetchTopicOffsets(topic);
+    return offsets.reduce((sum, { high, low }) => sum + Number(high) - Number(low), 0);
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+/** Every record of a topic as Apache's console consumer prints it, in offset order within a partition. */
+export async function readTopic(
+  topic: string,
+  bootstrap: readonly string[] = sharedStack().bootstrap,
+): Promise<TopicLine[]> {
+  const count = await countRecords(topic, bootstrap);
+  if (count === 0) return [];
+  const { stdout } = await kafkaTool(
+    'org.apache.kafka.tools.consumer.ConsoleConsumer',
+    [
+      `--bootstrap-server=${bootstrap.join(',')}`,
+      `--topic=${topic}`,
+      `--max-messages=${count}`,
+      '--from-beginning',
+      '--timeout-ms=30000',
+      '--property=print.partition=true',
+      '--property=key.separator=|',
+    ],
+    { timeoutMs: 120_000 },
+  );
+  return stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => {
+      const [, partition, value] = /^Partition:(\d+)\|(.*)$/s.exec(line) ?? [];
+      if (partition === undefined || value === undefined)
+        throw new Error(`not a line of the console consumer: ${line}`);
+      return { partition: Number(partition), value };
+    });
+}
