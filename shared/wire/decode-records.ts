@@ -34,8 +34,8 @@ export async function decompressRecords(
   maxOutputBytes: number,
 ): Promise<Uint8Array> {
   const section = bytes.subarray(header.start + RECORDS_AT, header.end);
-  // A batch that compaction has emptied keeps its header, and no frame of its codec.
-  if (header.recordCount === 0 && section.length === 0) return section;
+  // A batch that compaction has emptied keeps its header and has no frame of its codec. walkRecords refuses records that are not there.
+  if (section.length === 0) return section;
   return decompress(header.codec, section, maxOutputBytes);
 }
 

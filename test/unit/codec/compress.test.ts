@@ -97,3 +97,16 @@ test('an LZ4 frame is the one that the specification describes', async () => {
   const expected = Buffer.from('04224d186040820300008061626300000000', 'hex');
   expect(Buffer.from(await compress('lz4', Buffer.from('abc'))).equals(expected)).toBe(true);
 });
+
+// The BD byte: 0x40 64 KiB, 0x50 256 KiB, 0x60 1 MiB, 0x70 4 MiB. A reader allocates that much.
+test.each([
+  [0, 0x40],
+  [64 * KIB, 0x40],
+  [64 * KIB + 1, 0x50],
+  [256 * KIB, 0x50],
+  [256 * KIB + 1, 0x60],
+  [1024 * KIB + 1, 0x70],
+  [9000 * KIB, 0x70],
+])('%i bytes become LZ4 blocks of the smallest size that holds them', async (size, descriptor) => {
+  expect((await compress('lz4', sampleText(size)))[5]).toBe(descriptor);
+});

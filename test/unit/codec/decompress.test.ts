@@ -7,6 +7,7 @@ import { compress } from '../../../shared/codec/compress.ts';
 import { decompress } from '../../../shared/codec/decompress.ts';
 import { type SkaldError, isSkaldError } from '../../../shared/errors.ts';
 import { hasTool, pipeThrough } from './command-line-tools.ts';
+import { fromHex } from './hex.ts';
 import { noise, sampleText } from './sample-text.ts';
 
 const KIB = 1024;
@@ -86,6 +87,62 @@ describe('lz4 frames of the lz4 program', () => {
   });
 });
 
+describe('lz4 frames by hand', () => {
+  // Magic, FLG, BD of 64 KiB, HC: the headers that the lz4 program writes for linked and independent blocks without checksums.
+  const LINKED = '04224d18 40 40 c0';
+  const INDEPENDENT = '04224d18 60 40 82';
+  const END = '00000000';
+  // No literals and a copy of four bytes from nine back, then the five literals that end a block. Nine bytes in all.
+  const COPY_FROM_NINE_BACK = '09000000 00 0900 50 3132333435';
+
+  test('a linked block reaches over a short block into the one before', async () => {
+    const frame = fromHex(`${LINKED} 08000080 6162636465666768 01000080 78 ${COPY_FROM_NINE_BACK} ${END}`);
+    // The lz4 program reads the same.
+    expect(await decodesTo('lz4', frame, Buffer.from('abcdefghxabcd12345'))).toBe(true);
+  });
+
+  test('an independent block does not reach into the one before, nor a frame into another', async () => {
+    const nineBytes = '09000080 616263646566676878';
+    const block = fromHex(`${INDEPENDENT} ${nineBytes} ${COPY_FROM_NINE_BACK} ${END}`);
+    expect((await failureOf('lz4', block)).where).toMatchObject({ byte: 24 });
+    const frames = fromHex(`${LINKED} ${nineBytes} ${END} ${LINKED} ${COPY_FROM_NINE_BACK} ${END}`);
+    expect((await failureOf('lz4', frames)).where).toMatchObject({ byte: 35 });
+  });
+
+  test('a block larger than the blocks of its frame', async () => {
+    const frame = Buffer.concat([fromHex(`${INDEPENDENT} 01000180`), Buffer.alloc(65_537), fromHex(END)]);
+    expect((await failureOf('lz4', frame)).where).toMatchObject({ byte: 7 });
+  });
+
+  test.each([
+    ['version 0', '04224d18 20 40 00', 4],
+    ['a reserved flag', '04224d18 62 40 00', 4],
+    ['a dictionary', '04224d18 61 40 00000000 00', 4],
+    ['block size id 3', '04224d18 60 30 00', 5],
+    ['a reserved bit beside the block size', '04224d18 60 41 00', 5],
+    ['the magic of the legacy format', '02214c18 00000000', 0],
+  ])('%s', async (_name, hex, byte) => {
+    expect((await failureOf('lz4', fromHex(`${hex} ${END}`))).where).toMatchObject({ byte });
+  });
+});
+
+describe('zstd frames by hand', () => {
+  // RFC 8878: magic, descriptor, window 128 KiB (0x38) unless single segment (0x20), blocks of "last, type, size".
+  test.each([
+    ['a block of the reserved type', '28b52ffd 00 38 0f0000 61', 6],
+    ['a reserved bit in the descriptor', '28b52ffd 08 38 0b0000 61', 4],
+    ['a dictionary', '28b52ffd 01 38 07 0b0000 61', 6],
+    ['a block larger than the window', '28b52ffd 20 01 130000 61', 6],
+    ['another magic', '28b52ffe 00 38 0b0000 61', 0],
+  ])('%s', async (_name, hex, byte) => {
+    expect((await failureOf('zstd', fromHex(hex))).where).toMatchObject({ byte });
+  });
+
+  test('a run of one byte in a single segment', async () => {
+    expect(await decodesTo('zstd', fromHex('28b52ffd 20 03 1b0000 61'), Buffer.from('aaa'))).toBe(true);
+  });
+});
+
 describe('zstd frames of the zstd program', () => {
   const VARIANTS = [
     ['level 1', ['-1']],
@@ -94,7 +151,9 @@ describe('zstd frames of the zstd program', () => {
     ['a window of 128 MiB', ['--long=27']],
   ] as const;
   test.skipIf(!hasTool('zstd')).each(VARIANTS)('%s', async (_name, args) => {
-    for (const content of [text, noise(200 * KIB), Buffer.alloc(500 * KIB), Buffer.alloc(0)]) {
+    // Sizes whose content size takes one, two and four bytes, when the program writes it.
+    const small = [noise(100), noise(300), noise(1000)];
+    for (const content of [...small, text, noise(200 * KIB), Buffer.alloc(500 * KIB), Buffer.alloc(0)]) {
       expect(await decodesTo('zstd', pipeThrough('zstd', ['-cq', ...args], content), content)).toBe(true);
     }
   });
@@ -168,6 +227,14 @@ describe.each(['gzip', 'snappy', 'lz4', 'zstd'] as const)('%s', (codec) => {
   test('one byte more than allowed is refused', async () => {
     const error = await failureOf(codec, await WRITERS[codec](text), text.length - 1);
     expect(error.message).toMatch(/more than the \d+ bytes allowed|does not decode into/);
+  });
+
+  test('one byte more than allowed is refused in content that does not compress, and in the last of several frames', async () => {
+    const contents = [noise(500), noise(70 * KIB)];
+    const frames = [];
+    for (const content of contents) frames.push(await WRITERS[codec](content));
+    const limit = Buffer.concat(contents).length - 1;
+    expect((await failureOf(codec, Buffer.concat(frames), limit)).message).toContain('bytes allowed');
   });
 
   test('nothing at all is refused', async () => {

@@ -7,7 +7,7 @@ import {
   encodeLineBatch,
 } from '../../../shared/wire/encode-lines.ts';
 import { decodeProvenance } from '../../../shared/wire/provenance.ts';
-import { fromHex } from './hex.ts';
+import { fromHex } from '../codec/hex.ts';
 
 const LIMIT = 64 * 1024 * 1024;
 const CODECS = ['none', 'gzip', 'lz4', 'zstd'] as const;
@@ -60,7 +60,12 @@ test('a batch of three lines, written out by hand from the protocol guide', asyn
 describe('lines', () => {
   test('a part of a larger buffer', async () => {
     const bytes = Buffer.from('not this\nthis\nand this\nnot this');
-    expect(await valuesOfLines([segment(bytes, { start: 9, end: 23 })])).toEqual(['this', 'and this']);
+    const part = segment(bytes, { start: 9, end: 23, fileOffset: 1009 });
+    const batch = await encodeLineBatch([part], OPTIONS);
+    expect(await valuesOf(batch.bytes)).toEqual(['this', 'and this']);
+    const whole = await encodeLineBatch([segment('this\nand this\n', { fileOffset: 1009 })], OPTIONS);
+    expect(batch).toEqual(whole);
+    expect(batch.provenance.ranges[0]).toMatchObject({ start: 1009, end: 1023 });
   });
 
   test('a last line without a newline', async () => {

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { crc32c } from '../../../shared/wire/crc32c.ts';
 import { decodeProvenance, encodeProvenance } from '../../../shared/wire/provenance.ts';
 import { codeOf, forEachFlippedBit } from './damage.ts';
-import { fromHex } from './hex.ts';
+import { fromHex } from '../codec/hex.ts';
 
 const SAMPLE = {
   host: 'web-7',

@@ -3,7 +3,7 @@ import { decodeRecords } from '../../../shared/wire/decode-records.ts';
 import { encodeRecordBatch } from '../../../shared/wire/encode-records.ts';
 import { readBatchHeader, sealBatch, verifyBatch } from '../../../shared/wire/record-batch.ts';
 import { crc32c } from '../../../shared/wire/crc32c.ts';
-import { fromHex } from './hex.ts';
+import { fromHex } from '../codec/hex.ts';
 import { kafkaBatch } from './kafka-batches.ts';
 
 const TIME = 1_700_000_000_000;
@@ -142,6 +142,13 @@ test('a batch in the middle of a larger buffer', async () => {
   const { header, records } = await decodeRecords(padded, { span, maxOutputBytes: LIMIT });
   expect(header).toMatchObject(span);
   expect(records).toHaveLength(20);
+});
+
+test('a span that reaches beyond the bytes', () => {
+  const batch = kafkaBatch('lines-none');
+  for (const cut of [batch.subarray(0, 60), batch.subarray(0, -1)]) {
+    expect(() => verifyBatch(cut, whole(batch))).toThrow(expect.objectContaining({ code: 'WIRE_CORRUPT' }));
+  }
 });
 
 test('a batch without records cannot be encoded', async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { splitRecordSet } from '../../../shared/wire/split-record-set.ts';
-import { fromHex } from './hex.ts';
+import { fromHex } from '../codec/hex.ts';
 import { kafkaBatch } from './kafka-batches.ts';
 
 const first = kafkaBatch('lines-lz4');
