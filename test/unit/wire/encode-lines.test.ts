@@ -137,6 +137,12 @@ describe('segments', () => {
     expect(decodeProvenance(records[0]!.headers[0]!.value!)).toEqual(batch.provenance);
   });
 
+  test('a long segment between short ones', async () => {
+    const lines = Array.from({ length: 5000 }, (_, i) => `line ${i}`);
+    const segments = [segment('first\n'), segment(`${lines.join('\n')}\n`), segment('last\n')];
+    expect(await valuesOfLines(segments)).toEqual(['first', ...lines, 'last']);
+  });
+
   test('a thousand files, whose provenance is larger than any record', async () => {
     const segments = Array.from({ length: 1000 }, (_, i) =>
       segment(`${i}\n`, { fileId: `8:${i}:${'f'.repeat(60)}` }),
@@ -207,8 +213,10 @@ describe('lines over the limit', () => {
 });
 
 describe.each(CODECS)('codec %s', (codec) => {
-  const line = fc.uint8Array({ maxLength: 300 }).map((bytes) => bytes.filter((byte) => byte !== 0x0a));
-  const file = fc.record({ lines: fc.array(line, { maxLength: 50 }), isCutOff: fc.boolean() });
+  const line = fc
+    .uint8Array({ maxLength: 300, size: 'max' })
+    .map((bytes) => bytes.filter((byte) => byte !== 0x0a));
+  const file = fc.record({ lines: fc.array(line, { maxLength: 50, size: 'max' }), isCutOff: fc.boolean() });
 
   test('any lines of any files come back, in order', async () => {
     await fc.assert(
