@@ -74,25 +74,47 @@ export async function createTopic(
   );
 }
 
+export interface PartitionState {
+  partition: number;
+  /** A broker id; -1 while there is none. */
+  leader: number;
+  replicas: readonly number[];
+  inSync: readonly number[];
+}
+
 /**
- * True when every broker, asked by itself, knows a leader for all `partitions` and sees every replica in sync. Brokers
- * learn of a new topic one after another; a client that asks the wrong one too early is told that there is none.
+ * What the brokers at `bootstrap` believe of a topic, in the order of its partitions. Throws while they do not know it.
+ * Ask one address to learn what that broker believes; they learn of a change one after another.
+ */
+export async function describeTopic(bootstrap: readonly string[], topic: string): Promise<PartitionState[]> {
+  return withAdmin(bootstrap, async (admin) => {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+    return (topics[0]?.partitions ?? [])
+      .map(({ partitionId, leader, replicas, isr }) => ({
+        partition: partitionId,
+        leader,
+        replicas,
+        inSync: isr,
+      }))
+      .toSorted((a, b) => a.partition - b.partition);
+  });
+}
+
+/**
+ * True when every broker, asked by itself, knows a leader for all `partitions` and sees every replica in sync: a client
+ * that asks a broker too early is told that there is no such topic.
  */
 export async function topicIsReady(
   bootstrap: readonly string[],
   topic: string,
   partitions: number,
 ): Promise<boolean> {
-  const answers = await Promise.all(
-    bootstrap.map((address) =>
-      withAdmin([address], async (admin) => admin.fetchTopicMetadata({ topics: [topic] })),
-    ),
+  const answers = await Promise.all(bootstrap.map((address) => describeTopic([address], topic)));
+  return answers.every(
+    (states) =>
+      states.length === partitions &&
+      states.every(({ leader, replicas, inSync }) => leader >= 0 && inSync.length === replicas.length),
   );
-  return answers.every(({ topics }) => {
-    const known = topics[0]?.partitions ?? [];
-    const isReady = known.every(({ leader, isr, replicas }) => leader >= 0 && isr.length === replicas.length);
-    return known.length === partitions && isReady;
-  });
 }
 
 /** kafkajs is kept quiet and without retries: the caller polls, and a broker that is not up yet is no error. */

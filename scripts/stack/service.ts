@@ -1,9 +1,8 @@
-import { readFile } from 'node:fs/promises';
+import { statSync } from 'node:fs';
 import { messageOf } from '../../shared/errors.ts';
+import { describeLog } from './log-excerpt.ts';
 import { StackError } from './stack-error.ts';
 import type { SupervisedChild } from './supervised-child.ts';
-
-const TAIL_LINES = 30;
 
 /** One part of the stack that can be ended and started again any number of times. */
 export interface Service {
@@ -14,7 +13,7 @@ export interface Service {
   /** Nothing happens when it is down. */
   end(graceMs: number): Promise<void>;
   /**
-   * The result of `wait`, which is aborted when the process ends first. Throws a StackError with the end of the log
+   * The result of `wait`, which is aborted when the process ends first. Throws a StackError that quotes the log
    * then, and also when the wait fails.
    */
   whileRunning<T>(wait: (signal: AbortSignal) => Promise<T>): Promise<T>;
@@ -22,10 +21,13 @@ export interface Service {
 
 export function createService(name: string, logFile: string, launch: () => SupervisedChild): Service {
   let child: SupervisedChild | undefined;
+  // Earlier runs wrote to the same file; an error tells of this one.
+  let logOffset = 0;
 
   return {
     start() {
       if (child?.isRunning()) throw new Error(`${name} is running already`);
+      logOffset = statSync(logFile, { throwIfNoEntry: false })?.size ?? 0;
       child = launch();
     },
     pid: () => (child?.isRunning() ? child.pid : undefined),
@@ -40,18 +42,15 @@ export function createService(name: string, logFile: string, launch: () => Super
       try {
         return await Promise.race([wait(ending.signal), ended]);
       } catch (error) {
-        throw new StackError(`${name} is not ready: ${messageOf(error)}\n${await tailOf(logFile)}`, {
-          cause: error,
-        });
+        throw new StackError(
+          `${name} is not ready: ${messageOf(error)}\n${await describeLog(logFile, logOffset)}`,
+          {
+            cause: error,
+          },
+        );
       } finally {
         ending.abort();
       }
     },
   };
-}
-
-async function tailOf(logFile: string): Promise<string> {
-  const text = await readFile(logFile, 'utf8').catch(() => '');
-  const lines = text.trimEnd().split('\n').slice(-TAIL_LINES);
-  return `the end of ${logFile}:\n${lines.map((line) => `  ${line}`).join('\n')}`;
 }

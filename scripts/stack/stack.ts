@@ -77,7 +77,7 @@ const STOP_GRACE_MS = 15_000;
 /**
  * Starts Apache Kafka (KRaft) and S3Proxy on loopback and returns when all of it answers: every broker in the metadata
  * with its rack, consumer groups usable, the bucket there. The processes end with this one, however it ends.
- * Throws a StackError that shows the end of the failing part's log.
+ * Throws a StackError that quotes the failing part's log.
  */
 export async function startStack(options: StackOptions = {}): Promise<LocalStack> {
   const startedAt = Date.now();
