@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { objectsSchema, type ObjectsConfig } from '../../shared/config/objects-config.ts';
+import { objectsSchema } from '../../shared/config/objects-config.ts';
 import { messageOf, SkaldError } from '../../shared/errors.ts';
+import type { Layout } from './layout.ts';
 
 /**
  * A promise, committed as the offset's metadata before anything is uploaded: the records from the committed offset up to
@@ -12,7 +13,7 @@ export interface Intent {
   /** Bytes of the finished objects: what a new owner must hold in memory to make them again. */
   objectBytes: number;
   /** Everything that names and contents depend on, so that a changed configuration does not move a promised chunk. */
-  layout: ObjectsConfig;
+  layout: Layout;
 }
 
 const VERSION = 1;
@@ -47,13 +48,14 @@ export function encodeIntent({ end, objectBytes, layout }: Intent): string {
 }
 
 /**
- * The intent in an offset's metadata; undefined when there is none, also when the metadata is some other program's.
+ * The intent in the metadata of the offset `start`; undefined when there is none, also when the metadata is some other program's.
  * @throws SkaldError INTENT_UNREADABLE when it is an intent that this version cannot keep
  */
-export function decodeIntent(metadata: string): Intent | undefined {
+export function decodeIntent(metadata: string, start: number): Intent | undefined {
   if (!metadata.startsWith('{"skald":')) return undefined;
   try {
     const { end, objectBytes, layout } = intentSchema.parse(JSON.parse(metadata));
+    if (end <= start) throw new RangeError(`it ends at ${end}, before its start ${start}`);
     return { end, objectBytes, layout };
   } catch (error) {
     throw new SkaldError('INTENT_UNREADABLE', `The committed intent cannot be read: ${messageOf(error)}.`, {

@@ -1,6 +1,6 @@
 import type { CodecName } from '../../shared/config/codec-fields.ts';
 import { templateParts, type TemplateField } from '../../shared/config/object-layout.ts';
-import type { ObjectsConfig } from '../../shared/config/objects-config.ts';
+import type { Layout } from './layout.ts';
 
 const CODEC_EXTENSION: Readonly<Record<CodecName, string>> = {
   zstd: '.zst',
@@ -27,7 +27,7 @@ export interface ObjectPlace {
 }
 
 /** The name of an object. A function of its arguments only: whoever makes the object again gives it the same name. */
-export function objectName(layout: ObjectsConfig, place: ObjectPlace): string {
+export function objectName(layout: Layout, place: ObjectPlace): string {
   const label = place.bucketLabel;
   const value: Readonly<Record<string, string>> = {
     prefix: layout.prefix,
@@ -48,12 +48,12 @@ export function objectName(layout: ObjectsConfig, place: ObjectPlace): string {
 
 /** The name of a record batch that could not be decoded, with the bytes as the broker gave them. */
 export function quarantineName(
-  layout: ObjectsConfig,
+  layout: Layout,
   { topic, partition, baseOffset }: { topic: string; partition: number; baseOffset: number },
 ): string {
   return `${layout.prefix}/quarantine/${topic}/${partition}-${baseOffset}.batch`;
 }
 
-export function contentType(layout: ObjectsConfig): string {
+export function contentType(layout: Layout): string {
   return CONTENT_TYPE[layout.codec];
 }

@@ -1,5 +1,5 @@
 import type { TimeBucket } from '../../shared/config/object-layout.ts';
-import type { ObjectsConfig } from '../../shared/config/objects-config.ts';
+import type { TopicConfig } from '../../shared/config/topic-config.ts';
 import { compress } from '../../shared/codec/compress.ts';
 import { isSkaldError } from '../../shared/errors.ts';
 import { decompressRecords } from '../../shared/wire/decode-records.ts';
@@ -9,7 +9,7 @@ import { type BucketSpan, bucketFinder } from './time-bucket.ts';
 import { type UndecodableBatch, undecodableBatch, verifiedHeader } from './verified-header.ts';
 
 /** What of a layout the decoder needs. */
-export type DecodeLayout = Pick<ObjectsConfig, 'bucket' | 'timeZone' | 'format' | 'codec' | 'level'>;
+export type DecodeLayout = Pick<TopicConfig, 'bucket' | 'timeZone' | 'format' | 'codec' | 'level'>;
 
 /** Records [fromOffset, toOffset) of one partition, as the broker sent them. */
 export interface DecodeJob {

@@ -4,13 +4,23 @@ import { type BatchHeader, type BatchSpan, readBatchHeader } from '../../shared/
 import { splitRecordSet } from '../../shared/wire/split-record-set.ts';
 
 export interface TakenBatches {
-  /** The batches to carry, whole and in order, in an ArrayBuffer of their own. */
-  bytes: Uint8Array;
+  /** The batches to carry, whole and in order. */
+  pieces: TakenPiece[];
   /** Where to fetch from next. Beyond `fetchOffset` also when all that came was markers or aborted. */
   nextOffset: number;
   /** Base and maximum timestamp of each batch: enough to know in which time buckets it has records. */
   timestampsMs: number[];
 }
+
+/** Some of the batches, about as many bytes as are decoded at once. */
+export interface TakenPiece {
+  /** In an ArrayBuffer of their own. */
+  bytes: Uint8Array;
+  /** Exclusive. */
+  endOffset: number;
+}
+
+const PIECE_BYTES = 1024 * 1024;
 
 /**
  * What of an answer is to be carried: not the markers of transactions, not the batches of aborted ones, and nothing from `endOffset` on.
@@ -27,9 +37,23 @@ export function takeBatches(
 ): TakenBatches {
   const { records } = answer;
   const isAborted = abortedFilter(answer.abortedTransactions);
-  const kept: BatchSpan[] = [];
+  const pieces: TakenPiece[] = [];
   const timestampsMs: number[] = [];
+  let kept: BatchSpan[] = [];
+  let keptBytes = 0;
   let nextOffset = fetchOffset;
+
+  const keep = (span: BatchSpan): void => {
+    kept.push(span);
+    keptBytes += span.end - span.start;
+    if (keptBytes >= PIECE_BYTES) closePiece();
+  };
+  const closePiece = (): void => {
+    if (kept.length > 0) pieces.push({ bytes: copyOf(records, kept, keptBytes), endOffset: nextOffset });
+    kept = [];
+    keptBytes = 0;
+  };
+
   for (const span of wholeBatches(records)) {
     const header = plausibleHeader(records, span, {
       minOffset: nextOffset,
@@ -38,17 +62,18 @@ export function takeBatches(
     if (header === undefined) {
       // One offset on is the least that makes progress; the base offset of the batch behind it corrects it.
       nextOffset += 1;
-      kept.push(span);
+      keep(span);
       continue;
     }
     if (header.baseOffset >= endOffset) break;
     if (header.lastOffset < fetchOffset) continue;
-    nextOffset = header.lastOffset + 1;
+    nextOffset = Math.min(header.lastOffset + 1, endOffset);
     if (isAborted(header) || header.isControl || header.recordCount === 0) continue;
-    kept.push(span);
     timestampsMs.push(header.baseTimestampMs, header.maxTimestampMs);
+    keep(span);
   }
-  return { bytes: copyOf(records, kept), nextOffset: Math.min(nextOffset, endOffset), timestampsMs };
+  closePiece();
+  return { pieces, nextOffset, timestampsMs };
 }
 
 /** All batches up to the first length that makes no sense; with none before it, that is an error. */
@@ -95,9 +120,8 @@ function abortedFilter(aborted: FetchedPartition['abortedTransactions']): (heade
   };
 }
 
-function copyOf(records: Uint8Array, spans: readonly BatchSpan[]): Uint8Array {
-  const total = spans.reduce((sum, { start, end }) => sum + end - start, 0);
-  const bytes = new Uint8Array(total);
+function copyOf(records: Uint8Array, spans: readonly BatchSpan[], totalBytes: number): Uint8Array {
+  const bytes = new Uint8Array(totalBytes);
   let at = 0;
   for (const { start, end } of spans) {
     bytes.set(records.subarray(start, end), at);

@@ -1,7 +1,7 @@
 import { backoffMs, type Clock, type Random } from '../../shared/clock.ts';
-import { messageOf } from '../../shared/errors.ts';
+import { isSkaldError } from '../../shared/errors.ts';
 import type { ClusterView } from '../../shared/kafka/cluster.ts';
-import type { Logger } from '../../shared/telemetry/logger.ts';
+import type { RepeatedLog } from '../../shared/telemetry/repeated-log.ts';
 
 /** What is known of brokers, racks and leaders: asked for again when it is old, and when someone finds that it is wrong. */
 export interface Topology {
@@ -21,11 +21,11 @@ export function watchTopology(options: {
   maxAgeMs: number;
   clock: Clock;
   random: Random;
-  logger: Logger;
+  problems: RepeatedLog;
   signal: AbortSignal;
   onView: (view: ClusterView) => void;
 }): Topology {
-  const { clock, random, logger, signal } = options;
+  const { clock, random, problems, signal } = options;
   let view: ClusterView | undefined;
   let nap = new AbortController();
   signal.addEventListener('abort', () => nap.abort(), { once: true });
@@ -36,7 +36,8 @@ export function watchTopology(options: {
       options.onView(view);
       return true;
     } catch (error) {
-      logger.warn({ err: error }, `no metadata from any broker: ${messageOf(error)}`);
+      if (!isSkaldError(error)) throw error;
+      problems.warn('metadata', { err: error }, 'no broker answers a request for metadata');
       return false;
     }
   };

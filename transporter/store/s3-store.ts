@@ -64,29 +64,36 @@ export function openS3Store(config: S3StoreConfig, observe: RequestObserver = ()
     ...(tags !== undefined && { Tagging: new URLSearchParams(tags).toString() }),
   };
 
-  /** One request in one slot, timed, with the SDK's retries inside and its errors turned into ours. */
+  /**
+   * One request in one slot, timed, with the SDK's retries inside and its errors turned into ours. It gets a signal of its own: the SDK leaves
+   * listeners on the one that it is given, and the caller's lives as long as a partition is owned.
+   */
   const request = async <T>(
     where: Record<string, string>,
-    signal: AbortSignal | undefined,
-    send: () => Promise<T>,
+    given: AbortSignal | undefined,
+    send: (options: { abortSignal: AbortSignal }) => Promise<T>,
   ): Promise<T> =>
-    slots.run(signal, async () => {
+    slots.run(given, async () => {
+      const own = new AbortController();
+      const abort = (): void => own.abort(given?.reason);
+      given?.addEventListener('abort', abort, { once: true });
       const startedAt = performance.now();
       let errorCode: string | undefined;
       try {
-        return await send();
+        return await send({ abortSignal: own.signal });
       } catch (error) {
         const mapped = s3Error(error, { bucket: Bucket, ...where });
         errorCode = mapped.code;
         throw mapped;
       } finally {
+        given?.removeEventListener('abort', abort);
         observe({ seconds: (performance.now() - startedAt) / 1000, errorCode });
       }
     });
 
   const putWhole = async (Key: string, parts: readonly Uint8Array[], options: PutOptions): Promise<void> => {
     const Body = sliceOf(parts, 0, totalBytes(parts));
-    await request({ key: Key }, options.signal, () =>
+    await request({ key: Key }, options.signal, (sending) =>
       client.send(
         new PutObjectCommand({
           ...objectFields,
@@ -97,7 +104,7 @@ export function openS3Store(config: S3StoreConfig, observe: RequestObserver = ()
           Metadata: { ...options.metadata },
           ChecksumCRC32C: checksumOf(Body),
         }),
-        { abortSignal: options.signal },
+        sending,
       ),
     );
   };
@@ -114,7 +121,7 @@ export function openS3Store(config: S3StoreConfig, observe: RequestObserver = ()
     options: PutOptions,
   ): Promise<void> => {
     const { signal } = options;
-    const created = await request({ key: Key }, signal, () =>
+    const created = await request({ key: Key }, signal, (sending) =>
       client.send(
         new CreateMultipartUploadCommand({
           ...objectFields,
@@ -124,25 +131,25 @@ export function openS3Store(config: S3StoreConfig, observe: RequestObserver = ()
           Metadata: { ...options.metadata },
           ChecksumAlgorithm: 'CRC32C',
         }),
-        { abortSignal: signal },
+        sending,
       ),
     );
     const UploadId = created.UploadId!;
     const putPart = async (start: number, end: number, PartNumber: number): Promise<CompletedPart> =>
-      request({ key: Key, part: String(PartNumber) }, signal, async () => {
+      request({ key: Key, part: String(PartNumber) }, signal, async (sending) => {
         // Cut here, inside the slot: as many copies exist at once as requests.
         const Body = sliceOf(parts, start, end);
         const ChecksumCRC32C = checksumOf(Body);
         const input = { Bucket, Key, UploadId, PartNumber, Body, ChecksumCRC32C };
-        const { ETag } = await client.send(new UploadPartCommand(input), { abortSignal: signal });
+        const { ETag } = await client.send(new UploadPartCommand(input), sending);
         return { PartNumber, ChecksumCRC32C, ...(ETag !== undefined && { ETag }) };
       });
     try {
       const ranges = partRanges(totalBytes(parts), config.partBytes);
       const Parts = await allSettledOrThrow(ranges.map(({ start, end }, i) => putPart(start, end, i + 1)));
       const input = { Bucket, Key, UploadId, MultipartUpload: { Parts } };
-      await request({ key: Key }, signal, () =>
-        client.send(new CompleteMultipartUploadCommand(input), { abortSignal: signal }),
+      await request({ key: Key }, signal, (sending) =>
+        client.send(new CompleteMultipartUploadCommand(input), sending),
       );
     } catch (error) {
       // Unfinished parts are paid for. When this fails as well, the next owner's abortUnfinished or the bucket's

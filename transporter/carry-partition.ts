@@ -1,0 +1,294 @@
+/**
+ * Carries one partition from a committed offset on: keeps the intent that an earlier owner left, then gather -> cut -> intent ->
+ * upload -> commit, one chunk after the other. What follows a cut is gathered while the chunk is uploaded.
+ */
+import type { Clock, Random } from '../shared/clock.ts';
+import type { TopicConfig } from '../shared/config/topic-config.ts';
+import type { FetchedPartition } from '../shared/kafka/requests/fetch.ts';
+import type { CommittedOffset } from '../shared/kafka/requests/offsets.ts';
+import type { Logger } from '../shared/telemetry/logger.ts';
+import type { RepeatedLog } from '../shared/telemetry/repeated-log.ts';
+import type { CommitQueue } from './chunk/commit-queue.ts';
+import { cutDue, type CutReason } from './chunk/cut-policy.ts';
+import { createGatherer, type Gatherer, type GathererOptions } from './chunk/gatherer.ts';
+import { decodeIntent, type Intent } from './chunk/intent.ts';
+import type { Chunk } from './chunk/open-chunk.ts';
+import type { ReplayQueue } from './chunk/replay-queue.ts';
+import { rewriteChunk, writeChunk, type WriteChunkOptions } from './chunk/write-chunk.ts';
+import type { Decoder } from './decode/decoder.ts';
+import type { FetchTarget } from './fetch/cursor.ts';
+import type { AskLogOffset } from './fetch/log-offsets.ts';
+import { createOutOfRange } from './fetch/out-of-range.ts';
+import type { FlowCounts } from './flow-counts.ts';
+import type { MemoryAccount } from './memory-budget.ts';
+import type { Holder } from './memory-pressure.ts';
+import type { ObjectStore } from './store/object-store.ts';
+import { createWakeup } from './wakeup.ts';
+
+export interface CarryOptions {
+  partition: number;
+  /** Names, format, codec and limits of the chunks of its topic. */
+  config: TopicConfig;
+  startFrom: 'earliest' | 'latest';
+  maxUndecodedBytes: number;
+  commits: Pick<CommitQueue, 'commit'>;
+  askLogOffset: AskLogOffset;
+  replays: ReplayQueue;
+  store: ObjectStore;
+  decoder: Decoder;
+  clock: Clock;
+  random: Random;
+  counts: FlowCounts;
+  problems: RepeatedLog;
+  logger: Logger;
+  /** Appetite, or what is held, has changed. */
+  onChange: () => void;
+}
+
+export interface Carrying extends Omit<FetchTarget, 'topic' | 'partition'>, Holder {
+  readonly state: 'starting' | 'replaying' | 'carrying';
+  /** Whether this is the offset and metadata that we committed last, or are about to. */
+  knows(found: CommittedOffset): boolean;
+  readonly committedOffset: number;
+  readonly highWatermark: number | undefined;
+  /** Monotonic time at which the oldest batch came that is not committed. */
+  readonly oldestMs: number | undefined;
+  /** Time has passed: perhaps a cut is due. */
+  check(): void;
+  /** The memory budget is nearly used up. */
+  cutEarly(): void;
+  /** Takes nothing more; `done` resolves when all that was taken is committed. An unfinished replay is left to the next owner. */
+  drain(): void;
+  /** @throws SkaldError, the signal's reason, or a bug */
+  readonly done: Promise<void>;
+}
+
+interface Position {
+  offset: number;
+  metadata: string;
+}
+
+/** `found` is what the group has for the partition; the bytes held are of `account`; everything ends with the signal. */
+export function carryPartition(
+  found: CommittedOffset,
+  account: MemoryAccount,
+  signal: AbortSignal,
+  options: CarryOptions,
+): Carrying {
+  const { partition, config, clock, counts, logger } = options;
+  const { topic, chunk: limits } = config;
+  const outOfRange = createOutOfRange({ topic, partition }, options);
+  const changed = createWakeup();
+  let state: Carrying['state'] = 'starting';
+  let gatherer: Gatherer | undefined;
+  let replayEnd: number | undefined;
+  let uploading: { chunk: Chunk; openedAtMs: number | undefined } | undefined;
+  let committed: Position = found;
+  let committing: Position | undefined;
+  let highWatermark: number | undefined;
+  let isDraining = false;
+  let isPressed = false;
+  let isAskingRange = false;
+  /** The log is another one than the committed offset is of: go on from here as if new. */
+  let moveTo: number | undefined;
+
+  const notify = (): void => {
+    changed.notify();
+    options.onChange();
+  };
+
+  const run = async (): Promise<void> => {
+    let { offset } = found;
+    const intent = decodeIntent(found.metadata, found.offset);
+    if (offset < 0) {
+      offset = await options.askLogOffset({ topic, partition }, options.startFrom, signal);
+      // So that a later owner starts here too, wherever the log begins or ends by then.
+      await commit(offset, '');
+    }
+    const start = intent === undefined ? offset : await replay(offset, intent);
+    if (start !== undefined) await carryOn(start);
+  };
+
+  /** The offset to carry on from; undefined when it was given up to stop. */
+  const replay = async (start: number, intent: Intent): Promise<number | undefined> => {
+    const leave = await options.replays.enter(intent.objectBytes, signal);
+    try {
+      const fields = { topic, partition, start, end: intent.end };
+      logger.info(fields, 'making a chunk again that an earlier owner has promised');
+      state = 'replaying';
+      const replayed = gather({ start, end: intent.end, layout: intent.layout });
+      replayEnd = intent.end;
+      notify();
+      while (replayed.decodedTo < intent.end) {
+        signal.throwIfAborted();
+        if (isDraining) return undefined;
+        if (moveTo !== undefined) return await move(moveTo);
+        if (replayed.position >= intent.end) await replayed.flush();
+        else await changed.wait(signal);
+      }
+      await upload(replayed, rewriteChunk);
+      counts.replayed();
+      return intent.end;
+    } finally {
+      replayEnd = undefined;
+      leave();
+    }
+  };
+
+  const carryOn = async (start: number): Promise<void> => {
+    state = 'carrying';
+    let gathered = gather({ start, layout: config });
+    notify();
+    for (;;) {
+      const reason = await nextCut();
+      if (reason === 'drained') return;
+      await gathered.flush();
+      signal.throwIfAborted();
+      isPressed = false;
+      if (gathered.decodedTo > gathered.chunkStart) {
+        if (reason !== 'moved') counts.cut(reason);
+        await upload(gathered, writeChunk);
+      }
+      if (moveTo !== undefined) gathered = gather({ start: await move(moveTo), layout: config });
+      notify();
+    }
+  };
+
+  const gather = (range: Pick<GathererOptions, 'start' | 'end' | 'layout'>): Gatherer => {
+    gatherer = createGatherer({
+      ...range,
+      partition: { topic, partition },
+      limits,
+      decoder: options.decoder,
+      account,
+      clock,
+      onProgress: notify,
+      onDecoded: (decoded) => counts.decoded(decoded, limits, clock.nowMs()),
+    });
+    return gatherer;
+  };
+
+  const nextCut = async (): Promise<CutReason | 'moved' | 'drained'> => {
+    for (;;) {
+      signal.throwIfAborted();
+      if (moveTo !== undefined) return 'moved';
+      const due = cutDueNow();
+      if (due !== undefined) return due;
+      if (isDraining) return 'drained';
+      await changed.wait(signal);
+    }
+  };
+
+  const cutDueNow = (): CutReason | undefined => {
+    const facts = gatherer?.facts;
+    if (facts === undefined) return undefined;
+    if (isDraining) return 'shutdown';
+    if (isPressed) return 'pressure';
+    return cutDue(facts, limits, { monotonicMs: clock.monotonicMs(), wallMs: clock.nowMs() });
+  };
+
+  const upload = async (
+    gathered: Gatherer,
+    write: (chunk: Chunk, options: WriteChunkOptions) => Promise<void>,
+  ): Promise<void> => {
+    const openedAtMs = gathered.facts?.openedAtMs;
+    const chunk = gathered.cut();
+    uploading = { chunk, openedAtMs };
+    await write(chunk, { ...options, commit, signal });
+    uploading = undefined;
+    account.add(-chunk.objectBytes);
+    counts.stored(chunk);
+  };
+
+  const commit = async (offset: number, metadata: string): Promise<void> => {
+    committing = { offset, metadata };
+    await options.commits.commit({ topic, partition, offset, metadata }, signal);
+    committed = committing;
+    committing = undefined;
+    if (metadata !== '') counts.intent();
+  };
+
+  const move = async (offset: number): Promise<number> => {
+    await commit(offset, '');
+    moveTo = undefined;
+    return offset;
+  };
+
+  const resolveRange = async (current: Gatherer): Promise<void> => {
+    isAskingRange = true;
+    try {
+      const advice = await outOfRange.advise(current.position, signal);
+      if (advice.kind === 'skip') current.skipTo(Math.min(advice.to, replayEnd ?? advice.to));
+      if (advice.kind === 'move') moveTo = advice.to;
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      isAskingRange = false;
+      notify();
+    }
+  };
+
+  const appetite = (): FetchTarget['appetite'] => {
+    if (gatherer === undefined || isAskingRange || isDraining || moveTo !== undefined) return 'none';
+    if (gatherer.undecodedBytes >= options.maxUndecodedBytes) return 'none';
+    if (replayEnd !== undefined) return gatherer.position < replayEnd ? 'urgent' : 'none';
+    const isFull = (gatherer.facts?.bytes ?? 0) >= limits.maxBytes;
+    return state === 'replaying' || (isFull && uploading !== undefined) ? 'none' : 'normal';
+  };
+
+  const onAnswer = (answer: FetchedPartition): void => {
+    ({ highWatermark } = answer);
+    outOfRange.reset();
+    gatherer?.take(answer);
+    if (answer.records.length > 0) notify();
+  };
+
+  return {
+    get state() {
+      return state;
+    },
+    get position() {
+      return gatherer?.position;
+    },
+    get appetite() {
+      return appetite();
+    },
+    get isLeaderOnly() {
+      return gatherer?.isSecondLook ?? false;
+    },
+    get committedOffset() {
+      return committed.offset;
+    },
+    get highWatermark() {
+      return highWatermark;
+    },
+    get oldestMs() {
+      return uploading?.openedAtMs ?? gatherer?.facts?.openedAtMs;
+    },
+    get cuttableBytes() {
+      const isOpen = state === 'carrying' && uploading === undefined && gatherer?.facts !== undefined;
+      return isOpen ? account.usedBytes : 0;
+    },
+    get leavingBytes() {
+      return uploading?.chunk.objectBytes ?? 0;
+    },
+    knows: ({ offset, metadata }) =>
+      [committed, committing].some((ours) => ours?.offset === offset && ours.metadata === metadata),
+    onAnswer,
+    onOutOfRange: () => {
+      if (gatherer !== undefined) void resolveRange(gatherer);
+    },
+    check: () => {
+      if (uploading === undefined && cutDueNow() !== undefined) changed.notify();
+    },
+    cutEarly: () => {
+      isPressed = true;
+      changed.notify();
+    },
+    drain: () => {
+      isDraining = true;
+      changed.notify();
+    },
+    done: run(),
+  };
+}

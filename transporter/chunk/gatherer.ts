@@ -1,0 +1,185 @@
+import type { Clock } from '../../shared/clock.ts';
+import type { ChunkConfig } from '../../shared/config/objects-config.ts';
+import type { TopicPartition } from '../../shared/kafka/consumer-protocol.ts';
+import type { FetchedPartition } from '../../shared/kafka/requests/fetch.ts';
+import type { DecodedRange } from '../decode/decode-range.ts';
+import type { Decoder } from '../decode/decoder.ts';
+import { bucketFinder } from '../decode/time-bucket.ts';
+import { takeBatches } from '../fetch/take-batches.ts';
+import type { MemoryAccount } from '../memory-budget.ts';
+import { type ChunkFacts, earlierBucketEnd } from './cut-policy.ts';
+import type { Layout } from './layout.ts';
+import { type Chunk, openChunk, type OpenChunk } from './open-chunk.ts';
+
+/** Turns answers of the broker into chunks: collects, decodes in order, appends. */
+export interface Gatherer {
+  /** The offset to fetch next. */
+  readonly position: number;
+  /** The open chunk is [chunkStart, decodedTo) now. */
+  readonly chunkStart: number;
+  readonly decodedTo: number;
+  /** Fetched bytes that are not decoded yet. */
+  readonly undecodedBytes: number;
+  /** Damaged bytes were thrown away and are fetched once more. */
+  readonly isSecondLook: boolean;
+  /** Of the open chunk and what will go into it; undefined while there is nothing. */
+  readonly facts: ChunkFacts | undefined;
+  /** @throws SkaldError WIRE_CORRUPT, see takeBatches */
+  take(answer: FetchedPartition): void;
+  /** Goes on at a later offset: the records between are gone from the broker. */
+  skipTo(offset: number): void;
+  /** Resolves when what was taken until now is decoded. Rejects when decoding itself broke down. */
+  flush(): Promise<void>;
+  /** The open chunk as far as it is decoded; the next one begins where it ends. */
+  cut(): Chunk;
+}
+
+export interface GathererOptions {
+  partition: TopicPartition;
+  start: number;
+  /** Exclusive; for a replay. */
+  end?: number;
+  layout: Layout;
+  limits: ChunkConfig;
+  decoder: Decoder;
+  account: MemoryAccount;
+  clock: Clock;
+  /** Called when something was decoded or thrown away. */
+  onProgress: () => void;
+  onDecoded: (range: DecodedRange) => void;
+}
+
+/** Fetched bytes are kept compressed up to this size, so that a slow partition gets large frames too. */
+const JOB_BYTES = 1024 * 1024;
+
+export function createGatherer(options: GathererOptions): Gatherer {
+  const { partition, layout, limits, decoder, account, clock } = options;
+  const findBucket = bucketFinder(layout.bucket, layout.timeZone);
+  let chunk: OpenChunk = openChunk(partition, options.start, layout);
+  let position = options.start;
+  /** Taken and not yet given to the decoder: offsets [waitingFrom, position). */
+  let waiting: Uint8Array[] = [];
+  let waitingBytes = 0;
+  let waitingFrom = options.start;
+  let decodingBytes = 0;
+  let openedAtMs = Infinity;
+  let bucketEndMs = Infinity;
+  /** Decoded ranges are appended one after the other, whichever is ready first. */
+  let appended: Promise<void> = Promise.resolve();
+  /** Jobs of an earlier look are forgotten. */
+  let look = 0;
+  /** Base offsets of batches that could not be decoded at the first look. */
+  const suspects = new Set<number>();
+
+  const startJob = (): void => {
+    if (waitingFrom === position) return;
+    const job = { recordSets: waiting, fromOffset: waitingFrom, toOffset: position, layout };
+    const bytes = waitingBytes;
+    const myLook = look;
+    waiting = [];
+    waitingBytes = 0;
+    waitingFrom = position;
+    decodingBytes += bytes;
+    const decoded: Promise<DecodedRange> =
+      job.recordSets.length === 0 ? Promise.resolve({ frames: [], undecodable: [] }) : decoder.decode(job);
+    decoded.catch(() => {}); // it is looked at in its turn
+    const inTurn = async (before: Promise<void>): Promise<void> => {
+      await before;
+      const range = await decoded;
+      decodingBytes -= bytes;
+      account.add(-bytes);
+      if (myLook === look) append(range, job);
+      options.onProgress();
+    };
+    appended = inTurn(appended);
+    appended.catch(() => options.onProgress()); // whoever flushes gets the error
+  };
+
+  const append = (range: DecodedRange, job: { fromOffset: number; toOffset: number }): void => {
+    const isNew = range.undecodable.some(({ baseOffset }) => !suspects.has(baseOffset));
+    for (const { baseOffset } of range.undecodable) suspects.add(baseOffset);
+    if (isNew) {
+      // The wire or one replica may be to blame: fetch once more, and believe it when it comes again.
+      restartAt(job.fromOffset);
+      return;
+    }
+    for (const offset of suspects) if (offset < job.toOffset) suspects.delete(offset);
+    chunk.append(range, job.toOffset);
+    account.add(bytesOf(range));
+    for (const { bucket } of range.frames) noteBucketEnd(bucket.endMs);
+    options.onDecoded(range);
+  };
+
+  const restartAt = (offset: number): void => {
+    look += 1;
+    account.add(-waitingBytes);
+    waiting = [];
+    waitingBytes = 0;
+    waitingFrom = offset;
+    position = offset;
+  };
+
+  const noteBucketEnd = (endMs: number): void => {
+    bucketEndMs = earlierBucketEnd(bucketEndMs, endMs, limits, clock.nowMs());
+  };
+
+  const take = (answer: FetchedPartition): void => {
+    const taken = takeBatches(answer, position, options.end);
+    if (taken.nextOffset === position) return;
+    if (openedAtMs === Infinity) openedAtMs = clock.monotonicMs();
+    for (const timestampMs of taken.timestampsMs) noteBucketEnd(findBucket(timestampMs).endMs);
+    for (const { bytes, endOffset } of taken.pieces) {
+      waiting.push(bytes);
+      waitingBytes += bytes.length;
+      account.add(bytes.length);
+      position = endOffset;
+      if (waitingBytes >= JOB_BYTES) startJob();
+    }
+    position = taken.nextOffset;
+  };
+
+  return {
+    get position() {
+      return position;
+    },
+    get chunkStart() {
+      return chunk.start;
+    },
+    get decodedTo() {
+      return chunk.end;
+    },
+    get undecodedBytes() {
+      return waitingBytes + decodingBytes;
+    },
+    get isSecondLook() {
+      return suspects.size > 0;
+    },
+    get facts() {
+      if (position === chunk.start) return undefined;
+      const bytes = chunk.textBytes + waitingBytes + decodingBytes;
+      return { bytes, buckets: chunk.buckets, openedAtMs, bucketEndMs };
+    },
+    take,
+    skipTo: (offset) => {
+      startJob();
+      if (openedAtMs === Infinity) openedAtMs = clock.monotonicMs();
+      position = offset;
+    },
+    flush: () => {
+      startJob();
+      return appended;
+    },
+    cut: () => {
+      const closed = chunk.close();
+      chunk = openChunk(partition, closed.end, layout);
+      // What is on its way into the next chunk was taken a moment ago.
+      openedAtMs = position === closed.end ? Infinity : clock.monotonicMs();
+      bucketEndMs = Infinity;
+      return closed;
+    },
+  };
+}
+
+function bytesOf({ frames, undecodable }: DecodedRange): number {
+  return [...frames, ...undecodable].reduce((sum, { bytes }) => sum + bytes.length, 0);
+}

@@ -1,0 +1,142 @@
+/**
+ * The transporter: assign -> fetch -> decode -> cut -> intent -> upload -> commit (worker.ts has that flow). This file owns what it runs on:
+ * connections, the store, worker threads, the status server, and how it stops.
+ */
+import { type Clock, type Random, systemClock } from '../shared/clock.ts';
+import type { TransporterConfig } from '../shared/config/transporter-config.ts';
+import { openCluster } from '../shared/kafka/cluster.ts';
+import type { Logger } from '../shared/telemetry/logger.ts';
+import { createRegistry } from '../shared/telemetry/metrics.ts';
+import { type StatusServer, startStatusServer } from '../shared/telemetry/status-server.ts';
+import {
+  createTransporterMetrics,
+  type TransporterMetrics,
+} from '../shared/telemetry/transporter-metrics.ts';
+import { checkIntentFits } from './chunk/write-chunk.ts';
+import { pooledDecoder } from './decode/decoder.ts';
+import { kafkaPort } from './kafka-port.ts';
+import { openLocalStore } from './store/local-store.ts';
+import type { ObjectStore } from './store/object-store.ts';
+import { openS3Store } from './store/s3-store.ts';
+import { startWorker, type Worker } from './worker.ts';
+
+export interface TransporterOptions {
+  config: TransporterConfig;
+  logger: Logger;
+  clock?: Clock;
+  random?: Random;
+}
+
+export interface RunningTransporter {
+  /** Port of the status server; undefined when it is off. */
+  readonly statusPort: number | undefined;
+  /** Stops fetching, stores and commits what it has up to `shutdownTimeoutMs`, leaves the group, and lets go of everything. Twice is fine. */
+  close(): Promise<void>;
+  /** Resolves after `close`; rejects when the transporter cannot go on. */
+  readonly done: Promise<void>;
+}
+
+/** @throws SkaldError CONFIG_INVALID, STORE_BUCKET_MISSING, STORE_DENIED, STORE_UNREACHABLE, STORE_FAILED, STATUS_LISTEN_FAILED */
+export async function startTransporter(options: TransporterOptions): Promise<RunningTransporter> {
+  const { config, logger } = options;
+  const clock = options.clock ?? systemClock;
+  const random = options.random ?? Math.random;
+  for (const topic of config.topics) checkIntentFits(topic);
+  const registry = createRegistry();
+  const metrics = createTransporterMetrics(registry);
+  const store = openStore(config, metrics);
+  await store.check();
+
+  const cluster = openCluster(config.cluster, { logger, random });
+  const decoder = pooledDecoder(config.limits.decodeThreads);
+  const kafka = kafkaPort(cluster, config.group);
+  const worker = startWorker({ config, kafka, store, decoder, clock, random, metrics, logger });
+  const topics = config.topics.map(({ topic }) => topic);
+  logger.info(
+    { group: config.group, topics, rack: config.rack, store: store.location },
+    'the transporter runs',
+  );
+
+  let failure: string | undefined;
+  worker.done.catch((error: unknown) => {
+    failure = String(error);
+  });
+
+  const release = async (): Promise<void> => {
+    await worker.close();
+    await cluster.close();
+    await decoder.close();
+    store.close();
+  };
+
+  let statusServer: StatusServer | undefined;
+  if (config.status !== false) {
+    statusServer = await startStatusServer({
+      ...config.status,
+      registry,
+      refresh: () => refreshMetrics(metrics, worker, clock),
+      health: () => ({ ok: failure === undefined, reasons: failure === undefined ? [] : [failure] }),
+      readiness: () => ({ ok: worker.problems().length === 0, reasons: worker.problems() }),
+      status: () => ({
+        group: config.group,
+        rack: config.rack,
+        generation: worker.generation,
+        partitions: worker.flows(),
+      }),
+      logger,
+    }).catch(async (error: unknown) => {
+      await release();
+      throw error;
+    });
+  }
+
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> =>
+    (closing ??= (async () => {
+      const patience = new AbortController();
+      const timer = setTimeout(() => patience.abort(), config.shutdownTimeoutMs);
+      await worker.drain(patience.signal).catch(() => {}); // what went wrong is in `done`
+      clearTimeout(timer);
+      if (patience.signal.aborted) {
+        logger.warn(
+          { shutdownTimeoutMs: config.shutdownTimeoutMs },
+          'not everything was committed in time; the next owner carries it',
+        );
+      }
+      await release();
+      await statusServer?.close();
+      logger.info('the transporter has stopped');
+    })());
+
+  const done = worker.done.then(() => closing);
+  done.catch(() => {}); // whoever wants it has it
+  return { statusPort: statusServer?.port, close, done };
+}
+
+function openStore({ store }: TransporterConfig, metrics: TransporterMetrics): ObjectStore {
+  if (store.type === 'local') return openLocalStore(store);
+  return openS3Store(store, ({ seconds, errorCode }) => {
+    metrics.uploadSeconds.observe(seconds);
+    if (errorCode !== undefined) metrics.uploadErrors.inc({ code: errorCode });
+  });
+}
+
+/** Gauges are looked at when someone asks. */
+function refreshMetrics(metrics: TransporterMetrics, worker: Worker, clock: Clock): void {
+  const all = worker.flows();
+  metrics.memoryBytes.set(worker.budget.usedBytes);
+  metrics.memoryLimitBytes.set(worker.budget.limitBytes);
+  metrics.openChunks.set(all.filter(({ oldestMs }) => oldestMs !== undefined).length);
+  metrics.lagRecords.reset();
+  metrics.assignedPartitions.reset();
+  metrics.oldestUncommittedSeconds.reset();
+  const oldest = new Map<string, number>();
+  for (const { topic, partition, highWatermark, committedOffset, oldestMs } of all) {
+    metrics.assignedPartitions.inc({ topic });
+    const ageMs = oldestMs === undefined ? 0 : clock.monotonicMs() - oldestMs;
+    oldest.set(topic, Math.max(oldest.get(topic) ?? 0, ageMs));
+    if (highWatermark === undefined || committedOffset === undefined) continue;
+    metrics.lagRecords.set({ topic, partition }, Math.max(0, highWatermark - committedOffset));
+  }
+  for (const [topic, ageMs] of oldest) metrics.oldestUncommittedSeconds.set({ topic }, ageMs / 1000);
+}

@@ -1,0 +1,242 @@
+/**
+ * A worker of the fleet: assign -> fetch -> decode -> cut -> intent -> upload -> commit.
+ *
+ * The group assigns partitions; each has a flow (partition-flow.ts), which is what the fetcher fetches for. Kafka, store, decoder, clock and randomness are
+ * given, so that a simulation can own them; transporter.ts gives the real ones.
+ */
+import type { Clock, Random } from '../shared/clock.ts';
+import type { TransporterConfig } from '../shared/config/transporter-config.ts';
+import type { ClusterView } from '../shared/kafka/cluster.ts';
+import type { TopicPartition } from '../shared/kafka/consumer-protocol.ts';
+import type { CommittedOffset } from '../shared/kafka/requests/offsets.ts';
+import type { Logger } from '../shared/telemetry/logger.ts';
+import { repeatedLog } from '../shared/telemetry/repeated-log.ts';
+import type { TransporterMetrics } from '../shared/telemetry/transporter-metrics.ts';
+import { assignTopics } from './assign/assign-topics.ts';
+import { createOwnership } from './assign/ownership.ts';
+import { createCommitQueue } from './chunk/commit-queue.ts';
+import { createReplayQueue } from './chunk/replay-queue.ts';
+import type { Decoder } from './decode/decoder.ts';
+import { createFetcher } from './fetch/fetcher.ts';
+import { createLogOffsets } from './fetch/log-offsets.ts';
+import { watchTopology } from './fetch/topology.ts';
+import { type FlowCounts, flowCounts } from './flow-counts.ts';
+import type { KafkaPort } from './kafka-port.ts';
+import { createMemoryBudget, type MemoryBudget } from './memory-budget.ts';
+import { chooseForPressure } from './memory-pressure.ts';
+import { type FlowStatus, type PartitionFlow, startPartitionFlow } from './partition-flow.ts';
+import type { ObjectStore } from './store/object-store.ts';
+
+export interface WorkerOptions {
+  config: TransporterConfig;
+  kafka: KafkaPort;
+  store: ObjectStore;
+  decoder: Decoder;
+  clock: Clock;
+  random: Random;
+  metrics: TransporterMetrics;
+  logger: Logger;
+}
+
+export interface Worker {
+  readonly budget: MemoryBudget;
+  /** Undefined while it belongs to no generation of the group. */
+  readonly generation: number | undefined;
+  /** Why it cannot do its work now, in words; empty when it can. */
+  problems(): string[];
+  flows(): FlowStatus[];
+  /** Takes nothing more, and finishes what it has, until the signal aborts. */
+  drain(signal: AbortSignal): Promise<void>;
+  /** Leaves the group and lets go of everything that is not committed. Twice is fine. */
+  close(): Promise<void>;
+  /** Resolves after `close`; rejects when the worker cannot go on. */
+  readonly done: Promise<void>;
+}
+
+const ASSIGNER_NAME = 'skald-rack-aware';
+/** How often ages, bucket ends and memory are looked at. */
+const TICK_MS = 500;
+const PROBLEM_INTERVAL_MS = 60_000;
+/** Looking for the largest of thousands of chunks is not free. */
+const RELIEF_INTERVAL_MS = 50;
+/** Of the memory budget; the rest is for chunks that can be cut when they are in the way. */
+const REPLAY_SHARE = 0.5;
+
+export function startWorker(options: WorkerOptions): Worker {
+  const { config, kafka, store, decoder, clock, random, metrics, logger } = options;
+  const stop = new AbortController();
+  const { signal } = stop;
+  const topics = new Map(config.topics.map((topic) => [topic.topic, topic]));
+  const counts = new Map<string, FlowCounts>(
+    [...topics.keys()].map((topic) => [topic, flowCounts(metrics, topic)]),
+  );
+  const problems = repeatedLog({ logger, clock, intervalMs: PROBLEM_INTERVAL_MS });
+  const common = { kafka, clock, random, problems, metrics, signal };
+  const budget = createMemoryBudget(config.limits.memoryBytes, () => fetcher.wake());
+  const replays = createReplayQueue(config.limits.memoryBytes * REPLAY_SHARE);
+  let fail = (_error: unknown): void => {};
+  const failed = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+
+  const topology = watchTopology({
+    ...common,
+    ask: () => kafka.metadata([...topics.keys()]),
+    maxAgeMs: config.cluster.metadataMaxAgeMs,
+    onView: (view) => {
+      fetcher.wake();
+      for (const topic of missingTopics(view)) {
+        problems.warn(
+          `topic/${topic}`,
+          { topic, code: 'KAFKA_TOPIC_MISSING' },
+          'a topic does not exist, or may not be seen',
+        );
+      }
+      const count = partitionCount(view);
+      // The group's leader deals out anew when it joins again; from the others it is only a question.
+      if (knownPartitions !== undefined && count !== knownPartitions) membership.rejoin();
+      knownPartitions = count;
+    },
+  });
+  let knownPartitions: number | undefined;
+
+  const fetcher = createFetcher({
+    ...common,
+    topology,
+    budget,
+    config: config.fetch,
+    rack: config.rack,
+    preferredMaxAgeMs: config.cluster.metadataMaxAgeMs,
+  });
+  const askLogOffset = createLogOffsets({ ...common, topology, isolation: config.fetch.isolation });
+  const commits = createCommitQueue(common);
+
+  const begin = ({ topic, partition }: TopicPartition, committed: CommittedOffset): PartitionFlow => {
+    const flow = startPartitionFlow({
+      ...common,
+      partition,
+      config: topics.get(topic)!,
+      startFrom: config.startFrom,
+      maxUndecodedBytes: 2 * config.fetch.maxPartitionBytes,
+      budget,
+      committed,
+      readCommitted: async () => (await kafka.fetchOffsets([{ topic, partition }]))[0]!,
+      commits,
+      askLogOffset,
+      replays,
+      store,
+      decoder,
+      counts: counts.get(topic)!,
+      logger,
+      onChange: () => {
+        fetcher.wake();
+        relieve();
+      },
+    });
+    flow.done.catch(fail);
+    fetcher.add(flow);
+    return flow;
+  };
+
+  const ownership = createOwnership({ ...common, commits, begin, end: (flow) => fetcher.remove(flow) });
+  const { flows } = ownership;
+
+  const membership = kafka.joinGroup({
+    groupId: config.group,
+    groupInstanceId: undefined,
+    topics: [...topics.keys()],
+    rack: config.rack,
+    sessionTimeoutMs: config.sessionTimeoutMs,
+    rebalanceTimeoutMs: config.rebalanceTimeoutMs,
+    heartbeatIntervalMs: config.heartbeatIntervalMs,
+    assignerName: ASSIGNER_NAME,
+    owned: () => [...flows.values()].map(({ topic, partition }) => ({ topic, partition })),
+    assign: async (members) => {
+      const subscribed = [...new Set(members.flatMap((member) => member.topics))];
+      return assignTopics(members, await kafka.metadata(subscribed));
+    },
+    onAssigned: (member, partitions) => {
+      metrics.rebalances.inc();
+      ownership.onAssigned(member, partitions);
+    },
+    onLost: () => ownership.onLost(),
+    logger,
+    clock,
+    random,
+  });
+
+  let relievedAtMs = -Infinity;
+  const relieve = (): void => {
+    if (clock.monotonicMs() - relievedAtMs < RELIEF_INTERVAL_MS) return;
+    relievedAtMs = clock.monotonicMs();
+    for (const flow of chooseForPressure(flows.values(), budget)) flow.cutEarly();
+  };
+
+  const tick = async (): Promise<void> => {
+    while (!signal.aborted) {
+      await clock.sleep(TICK_MS, signal);
+      for (const flow of flows.values()) flow.check();
+      relieve();
+    }
+  };
+
+  const drain = async (patience: AbortSignal): Promise<void> => {
+    ownership.freeze();
+    const drained = Promise.all([...flows.values()].map((flow) => flow.drain()));
+    await Promise.race([drained, failed, aborted(patience)]);
+  };
+
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> =>
+    (closing ??= (async () => {
+      stop.abort();
+      fetcher.stop();
+      for (const flow of flows.values()) flow.abandon();
+      await membership.close();
+      await Promise.allSettled([ticking, topology.done, commits.done]);
+      problems.flush();
+    })());
+
+  const ticking = tick();
+  const done = Promise.race([
+    failed,
+    Promise.all([membership.done, ticking, topology.done, commits.done]).then(() => closing),
+  ]);
+  done.catch(() => {}); // whoever wants it has it
+
+  return {
+    budget,
+    get generation() {
+      return membership.current?.generationId;
+    },
+    problems: () => [
+      ...(membership.current === undefined ? ['not a member of the group'] : []),
+      ...(topology.view === undefined
+        ? ['no broker has answered yet']
+        : missingTopics(topology.view).map((topic) => `topic ${topic} does not exist, or may not be seen`)),
+      ...[...flows.values()].flatMap((flow) => flow.status().problem ?? []),
+    ],
+    flows: () => [...flows.values()].map((flow) => flow.status()),
+    drain,
+    close,
+    done,
+  };
+}
+
+function partitionCount(view: ClusterView): number {
+  return [...view.topics.values()].reduce((sum, topic) => sum + topic.partitions.length, 0);
+}
+
+function missingTopics(view: ClusterView): string[] {
+  return [...view.topics.values()]
+    .filter(({ partitions }) => partitions.length === 0)
+    .map(({ topic }) => topic);
+}
+
+/** Resolves when the signal aborts. */
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
