@@ -29,7 +29,7 @@ const framingSchema = z
   .strictObject({
     type: z.literal('newline').default('newline').meta({
       description:
-        'How bytes become records: `newline` makes one of each line; LF or CR LF is not part of it.',
+        'How bytes become records: `newline` makes one of each line. The line feed is not part of it; a carriage return before it is, because bytes travel untouched.',
     }),
     maxRecordBytes: bytes(
       'Longest record. The default leaves room for the batch header and provenance in the 1,048,588 bytes that a topic takes by default.',
