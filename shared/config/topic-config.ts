@@ -5,6 +5,12 @@ import type { ChunkConfig, ObjectsConfig, ParsedTopic } from './objects-config.t
 /** zstd 3 is its own default, and gzip 6 that of zlib: objects are written once and read often. */
 const DEFAULT_LEVELS = { zstd: 3, gzip: 6 };
 
+/** Longest key of an object in bytes of UTF-8: docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html */
+const MAX_KEY_BYTES = 1024;
+
+/** Most digits or letters of a field's value: a partition is an i32, an offset an i64. */
+const LONGEST_VALUES: Readonly<Record<string, number>> = { partition: 10, firstOffset: 19, yyyy: 4, ext: 16 };
+
 /** A topic with everything that `objects` and `chunk` say about it filled in. */
 export interface TopicConfig extends Omit<ObjectsConfig, 'level'> {
   readonly topic: string;
@@ -66,6 +72,11 @@ export function topicProblems(
       problems.push({ path: [index, 'topic'], message });
     }
     firstWithLayout.set(layout, topic.topic);
+
+    if (longestNameBytes(resolved) > MAX_KEY_BYTES) {
+      const message = `the names of its objects could be longer than the ${MAX_KEY_BYTES} bytes that S3 takes`;
+      problems.push({ path: [index, 'topic'], message });
+    }
   }
   return problems;
 }
@@ -93,4 +104,13 @@ function layoutOf(topic: TopicConfig): string {
       return part.field === 'topic' ? topic.topic : `{${part.field}}`;
     })
     .join('');
+}
+
+function longestNameBytes(topic: TopicConfig): number {
+  const lengths = templateParts(topic.template).map((part) => {
+    if ('literal' in part) return Buffer.byteLength(part.literal);
+    if (part.field === 'prefix') return topic.prefix.length;
+    return part.field === 'topic' ? topic.topic.length : (LONGEST_VALUES[part.field] ?? 2);
+  });
+  return lengths.reduce((sum, length) => sum + length, 0);
 }

@@ -141,6 +141,16 @@ describe('topics', () => {
     expect(() => parse(text)).toThrow(message);
   });
 
+  test('a prefix that fits the 1,024 bytes of an S3 key to the byte, and one that does not', () => {
+    // logs/t/2025/… : the rest of the longest name is "/t/yyyymmddhh/" + 10 digits + "-" + 19 digits = 44 bytes.
+    const template = 'template: "{prefix}/{topic}/{yyyy}{mm}{dd}{hh}/{partition}-{firstOffset}"';
+    const text = (length: number) => withTopics(`- {topic: t, prefix: ${'p'.repeat(length)}, ${template}}`);
+    expect(parse(text(1024 - 44)).topics[0]?.prefix).toHaveLength(980);
+    expect(() => parse(text(1024 - 43))).toThrow(
+      'topics[0].topic: the names of its objects could be longer than the 1024 bytes',
+    );
+  });
+
   test('two topics whose objects would share names are refused', () => {
     const template = 'template: "{prefix}-{topic}/{yyyy}{mm}{dd}{hh}/{partition}-{firstOffset}"';
     const text = withTopics(
