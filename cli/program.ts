@@ -3,8 +3,10 @@ import { DEFAULT_AGENT_FILE } from '../shared/config/agent-config.ts';
 import { runAgent } from './agent.ts';
 import { showAgentStatus } from './agent-status.ts';
 import { CONFIG_KINDS, checkConfig, type ConfigKind } from './check-config.ts';
+import { DEFAULT_TRANSPORTER_FILE } from '../shared/config/transporter-config.ts';
 import { EXIT } from './exit-code.ts';
 import type { Terminal } from './terminal.ts';
+import { runTransporter } from './transporter.ts';
 import { packageVersion, versionText } from './version.ts';
 
 const EXIT_CODES = `
@@ -53,6 +55,7 @@ Examples:
 ${EXIT_CODES}`,
     );
   addAgent(program, terminal, leave);
+  addTransporter(program, terminal, leave);
   addCheckConfig(program, terminal, leave);
   program
     .command('version')
@@ -91,6 +94,27 @@ ${EXIT_CODES}`,
       const { config, json } = command.optsWithGlobals<{ config: string; json: boolean }>();
       leave(await showAgentStatus(config, json, terminal));
     });
+}
+
+function addTransporter(program: Command, terminal: Terminal, leave: (code: number) => void): void {
+  program
+    .command('transporter')
+    .description('carry topics from Kafka to the store, until SIGTERM or Ctrl-C')
+    .addOption(configOption().default(DEFAULT_TRANSPORTER_FILE))
+    .addHelpText(
+      'after',
+      `
+It is one worker of its consumer group: start as many as the load needs, each with its own member name. The first SIGTERM
+or Ctrl-C stops fetching, stores and commits what it holds up to shutdownTimeoutMs, and leaves the group; the second ends
+it at once. Either way every record is stored once.
+
+Examples:
+  skald transporter
+  skald transporter -c ./transporter.yaml
+  SKALD_RACK=eu-central-1a skald transporter
+${EXIT_CODES}`,
+    )
+    .action(async ({ config }: { config: string }) => leave(await runTransporter(config, terminal)));
 }
 
 function addCheckConfig(program: Command, terminal: Terminal, leave: (code: number) => void): void {

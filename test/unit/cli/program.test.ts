@@ -143,6 +143,14 @@ describe('agent', () => {
   });
 });
 
+describe('transporter', () => {
+  test('an invalid file is 2, with its errors', async () => {
+    const { code, err } = await skald(['transporter', '-c', write('t.yaml', `${TRANSPORTER}x: 1\n`)]);
+    expect(code).toBe(2);
+    expect(err).toContain('t.yaml:4:1: x: is not a setting');
+  });
+});
+
 describe('usage', () => {
   test.each([
     [['agnet'], 'Did you mean agent?'],
@@ -157,15 +165,18 @@ describe('usage', () => {
     expect(err).toContain(message);
   });
 
-  test.each([[['--help']], [['agent', '--help']], [['check-config', '--help']], [['version', '--help']]])(
-    'skald %j has examples, and is 0',
-    async (args) => {
-      const { code, out } = await skald(args);
-      expect(code).toBe(0);
-      expect(out).toContain('Usage: skald');
-      expect(out).toMatch(/Examples?:\n {2}skald /);
-    },
-  );
+  test.each([
+    [['--help']],
+    [['agent', '--help']],
+    [['transporter', '--help']],
+    [['check-config', '--help']],
+    [['version', '--help']],
+  ])('skald %j has examples, and is 0', async (args) => {
+    const { code, out } = await skald(args);
+    expect(code).toBe(0);
+    expect(out).toContain('Usage: skald');
+    expect(out).toMatch(/Examples?:\n {2}skald /);
+  });
 
   test('version tells skald and node', async () => {
     const { code, out } = await skald(['version']);
