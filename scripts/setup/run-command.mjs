@@ -15,33 +15,35 @@ export function killRunningCommands() {
  * Throws a SetupError with the end of the output when it fails, cannot be started, or exceeds `timeoutMs`.
  */
 export async function runCommand(command, args, { timeoutMs, env = process.env, cwd = ROOT }) {
-  const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], timeout: timeoutMs });
+  const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
   running.add(child);
+  let timedOut = false;
+  const timer = setTimeout(() => {
+    timedOut = true;
+    child.kill('SIGTERM');
+  }, timeoutMs);
   try {
-    const { output, reason } = await finish(child, timeoutMs);
-    if (reason === undefined) return output;
+    const { output, problem } = await finish(child);
+    if (problem === undefined) return output;
+    const reason = timedOut ? `not done after ${timeoutMs / 1000} s` : problem;
     const tail = output.trimEnd().split('\n').slice(-TAIL_LINES).join('\n');
     throw new SetupError(`${[command, ...args].join(' ')}: ${reason}${tail === '' ? '' : `\n${tail}`}`);
   } finally {
+    clearTimeout(timer);
     running.delete(child);
   }
 }
 
-function finish(child, timeoutMs) {
-  const startedAt = Date.now();
+function finish(child) {
   const chunks = [];
   child.stdout.on('data', (chunk) => chunks.push(chunk));
   child.stderr.on('data', (chunk) => chunks.push(chunk));
   return new Promise((resolve) => {
-    const settle = (reason) => resolve({ output: Buffer.concat(chunks).toString(), reason });
+    const settle = (problem) => resolve({ output: Buffer.concat(chunks).toString(), problem });
     child.once('error', (error) => settle(error.code === 'ENOENT' ? 'not found' : error.message));
     child.once('close', (code, signal) => {
       if (code === 0) settle(undefined);
-      else if (signal === null) settle(`exit code ${code}`);
-      else
-        settle(
-          Date.now() - startedAt >= timeoutMs ? `not done after ${timeoutMs / 1000} s` : `ended by ${signal}`,
-        );
+      else settle(signal === null ? `exit code ${code}` : `ended by ${signal}`);
     });
   });
 }
