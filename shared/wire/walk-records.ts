@@ -29,7 +29,8 @@ export type HeaderVisitor = (keyStart: number, keyEnd: number, valueStart: numbe
 /**
  * Calls the visitor for each record of a decompressed section, in order, and allocates nothing. Throws WIRE_CORRUPT when a record reaches out of its bounds,
  * when offsets do not rise within the batch's, or when the records do not fill the section exactly: the visitor may have been called for records
- * before the damage, so use what it gathered only after this returns.
+ * before the damage, so use what it gathered only after this returns. A record is read to its end before the visitor gets it, so the visitor may
+ * overwrite everything before that end.
  */
 export function walkRecords(section: Uint8Array, batch: WalkedBatch, visit: RecordVisitor): void {
   const { baseOffset, baseTimestampMs, recordCount, lastOffsetDelta } = batch;
