@@ -10,7 +10,10 @@ export function codecFailed(codec: CodecName, byte: number, problem: string, cau
   });
 }
 
-/** The refusal of input that would need more memory than the caller allows, which is how a decompression bomb ends. */
+/**
+ * The refusal of input that would need more memory than the caller allows, which is how a decompression bomb
+ * ends.
+ */
 export function outputTooLarge(codec: CodecName, byte: number, maxOutputBytes: number): SkaldError {
   return codecFailed(codec, byte, `it decompresses to more than the ${maxOutputBytes} bytes allowed`);
 }

@@ -5,13 +5,18 @@ import { compressLz4 } from './lz4-compress.ts';
 import { type OwnBytes, bufferView, ownBuffer } from './views.ts';
 
 export interface CompressOptions {
-  /** Within CODEC_LEVELS; the codec's default when missing. A level for a codec that has none is a RangeError. */
+  /**
+   * Within CODEC_LEVELS; the codec's default when missing. A level for a codec that has none is a RangeError.
+   */
   level?: number | undefined;
-  /** Bytes left free (and undefined) in front of the compressed bytes, for a header that the caller writes. */
+  /**
+   * Bytes left free (and undefined) in front of the compressed bytes, for a header that the caller writes.
+   */
   headroom?: number;
 }
 
-// zlib hands its output over in chunks of this size and joins them; the default of 16 KiB makes 64 times as many.
+// zlib hands its output over in chunks of this size and joins them; the default of 16 KiB makes 64 times as
+// many.
 const GZIP_CHUNK_BYTES = 128 * 1024;
 
 type Compressor = (input: Uint8Array, level: number, headroom: number) => OwnBytes | Promise<OwnBytes>;
@@ -26,11 +31,11 @@ const COMPRESSORS: Readonly<Record<WritableCodecName, Compressor>> = {
 };
 
 /**
- * The input as one frame (one gzip member, one LZ4 or zstd frame) in a new buffer that owns its ArrayBuffer, so it can be
- * transferred. Frames of one codec concatenate. The same input and options give the same bytes.
+ * The input as one frame (one gzip member, one LZ4 or zstd frame) in a new buffer that owns its ArrayBuffer,
+ * so it can be transferred. Frames of one codec concatenate. The same input and options give the same bytes.
  *
- * Everything but zstd runs on the calling thread. The zstd binding knows no synchronous call: it compresses on libuv's thread
- * pool and reads `input` there, so do not write to it before the promise settles.
+ * Everything but zstd runs on the calling thread. The zstd binding knows no synchronous call: it compresses
+ * on libuv's thread pool and reads `input` there, so do not write to it before the promise settles.
  */
 export async function compress(
   codec: WritableCodecName,

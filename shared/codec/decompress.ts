@@ -16,11 +16,13 @@ const DECOMPRESSORS: Readonly<Record<CodecName, Decompressor>> = {
 };
 
 /**
- * The content of the input's frames, joined. It may share memory with the input ("none", a stored block), and then has the same
- * ArrayBuffer; otherwise nobody else uses its bytes. Never returns more than `maxOutputBytes`, and allocates at most about twice as much on the way, whatever the input
- * claims. Throws CODEC_FAILED for damage (at which byte, what was expected), cut-off input, and too much output.
+ * The content of the input's frames, joined. It may share memory with the input ("none", a stored block), and
+ * then has the same ArrayBuffer; otherwise nobody else uses its bytes. Never returns more than
+ * `maxOutputBytes`, and allocates at most about twice as much on the way, whatever the input claims. Throws
+ * CODEC_FAILED for damage (at which byte, what was expected), cut-off input, and too much output.
  *
- * Everything but zstd runs on the calling thread; zstd runs on libuv's thread pool, for want of a synchronous call in the binding.
+ * Everything but zstd runs on the calling thread; zstd runs on libuv's thread pool, for want of a synchronous
+ * call in the binding.
  */
 export async function decompress(
   codec: CodecName,

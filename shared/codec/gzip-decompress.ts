@@ -12,8 +12,8 @@ interface GunzipInfo {
 }
 
 /**
- * All gzip members of the input (RFC 1952), one after the other. Throws CODEC_FAILED for damage, for bytes after the last
- * member, and for more output than allowed.
+ * All gzip members of the input (RFC 1952), one after the other. Throws CODEC_FAILED for damage, for bytes
+ * after the last member, and for more output than allowed.
  */
 export function decompressGzip(input: Uint8Array, maxOutputBytes: number): Uint8Array {
   const { buffer, engine } = gunzip(input, maxOutputBytes);
@@ -43,7 +43,10 @@ function gunzip(input: Uint8Array, maxOutputBytes: number): GunzipInfo {
   }
 }
 
-/** zlib's output comes in chunks that are joined at the end. The last member's size, when true, makes it one chunk. */
+/**
+ * zlib's output comes in chunks that are joined at the end. The last member's size, when true, makes it one
+ * chunk.
+ */
 function chunkSize(input: Uint8Array): number {
   const claimed = input.length < 4 ? 0 : bufferView(input).readUInt32LE(input.length - 4);
   return Math.min(MAX_CHUNK_BYTES, Math.max(MIN_CHUNK_BYTES, claimed));

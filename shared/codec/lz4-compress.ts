@@ -13,9 +13,9 @@ const HEADER_BYTES = 7;
 const END_MARK_BYTES = 4;
 
 /**
- * One LZ4 frame after `headroom` free bytes: independent blocks, no checksums, no content size, which is what Kafka's Java
- * client writes too and all that it reads. Blocks are compressed one call each and framed here, because that costs a third
- * less CPU than the binding's own frame writer; up to 4 MiB of input is one block.
+ * One LZ4 frame after `headroom` free bytes: independent blocks, no checksums, no content size, which is what
+ * Kafka's Java client writes too and all that it reads. Blocks are compressed one call each and framed here,
+ * because that costs a third less CPU than the binding's own frame writer; up to 4 MiB of input is one block.
  */
 export function compressLz4(input: Uint8Array, headroom: number): OwnBytes {
   const sizeId = blockSizeId(input.length);
@@ -46,8 +46,8 @@ function blockSizeId(inputBytes: number): number {
 }
 
 /**
- * A block with its size in front. The binding puts the content's length into those four bytes; a frame wants the block's
- * own. Content that does not shrink is stored.
+ * A block with its size in front. The binding puts the content's length into those four bytes; a frame wants
+ * the block's own. Content that does not shrink is stored.
  */
 function sizedBlock(content: Buffer): Buffer {
   const compressed = compressSync(content);

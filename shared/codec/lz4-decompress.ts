@@ -18,7 +18,8 @@ import {
 import { bufferView, joinParts } from './views.ts';
 import { xxh32 } from './xxh32.ts';
 
-// A match length grows by at most 255 for each byte that spells it out, so no block expands further than this.
+// A match length grows by at most 255 for each byte that spells it out, so no block expands further than
+// this.
 const MAX_EXPANSION = 255;
 
 interface Lz4Descriptor {
@@ -42,9 +43,10 @@ interface Reading {
 }
 
 /**
- * All LZ4 frames of the input, one after the other: independent and linked blocks, every checksum verified, skippable frames
- * skipped. Blocks are decoded one call each, which needs half the CPU of the binding's frame reader and keeps every allocation
- * within `maxOutputBytes`. Throws CODEC_FAILED for damage, dictionaries, and more output than allowed.
+ * All LZ4 frames of the input, one after the other: independent and linked blocks, every checksum verified,
+ * skippable frames skipped. Blocks are decoded one call each, which needs half the CPU of the binding's frame
+ * reader and keeps every allocation within `maxOutputBytes`. Throws CODEC_FAILED for damage, dictionaries,
+ * and more output than allowed.
  */
 export function decompressLz4(bytes: Uint8Array, maxOutputBytes: number): Uint8Array {
   const input = bufferView(bytes);

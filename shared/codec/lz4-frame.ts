@@ -3,8 +3,11 @@ import { xxh32 } from './xxh32.ts';
 /**
  * The constants and the descriptor of the LZ4 frame format 1.6. Source: doc/lz4_Frame_format.md of lz4/lz4.
  *
- * frame: magic u32 · FLG u8 · BD u8 · [content size u64] · [dictionary id u32] · HC u8 · blocks · end mark u32 (0) · [content XXH32]
- * block: size u32 (top bit set: stored) · data · [block XXH32]. Everything is little endian.
+ *   frame: magic u32 · FLG u8 · BD u8 · [content size u64] · [dictionary id u32] · HC u8
+ *          blocks · end mark u32 (0) · [content XXH32 u32]
+ *   block: size u32 (top bit set: stored) · data · [block XXH32 u32]
+ *
+ * Everything is little endian.
  */
 export const LZ4_MAGIC = 0x184d2204;
 export const LZ4_SKIPPABLE_MAGIC = 0x184d2a50;

@@ -7,13 +7,14 @@ const XERIAL_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00
 const XERIAL_HEADER_BYTES = 16;
 const MAX_LENGTH_VARINT_BYTES = 5;
 
-// Copied into memory of V8: for the blocks of 32 KiB that Java writes, handing over the binding's own memory costs 60 % more CPU.
+// Copied into memory of V8: for the blocks of 32 KiB that Java writes, handing over the binding's own memory
+// costs 60 % more CPU.
 const OUTPUT = { asBuffer: true, copyOutputData: true };
 
 /**
- * Snappy as Kafka clients write it: a raw block (librdkafka), or the framing of xerial's snappy-java, which is a header and then
- * blocks that each follow their size as a big-endian int32 (Java; SnappyOutputStream of xerial/snappy-java). Throws CODEC_FAILED
- * for damage and for more output than allowed.
+ * Snappy as Kafka clients write it: a raw block (librdkafka), or the framing of xerial's snappy-java, which
+ * is a header and then blocks that each follow their size as a big-endian int32 (Java; SnappyOutputStream of
+ * xerial/snappy-java). Throws CODEC_FAILED for damage and for more output than allowed.
  */
 export function decompressSnappy(bytes: Uint8Array, maxOutputBytes: number): Uint8Array {
   const input = bufferView(bytes);
@@ -64,7 +65,10 @@ function decodeBlock(
   }
 }
 
-/** The uncompressed length at the start of a raw block: a little-endian base-128 number (format_description.txt of google/snappy). */
+/**
+ * The uncompressed length at the start of a raw block: a little-endian base-128 number
+ * (format_description.txt of google/snappy).
+ */
 function blockLength(input: Buffer, start: number, end: number): number {
   let length = 0;
   for (let i = 0; i < MAX_LENGTH_VARINT_BYTES && start + i < end; i++) {

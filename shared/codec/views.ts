@@ -7,8 +7,8 @@ export function bufferView(bytes: Uint8Array): Buffer {
 }
 
 /**
- * A buffer that owns its whole ArrayBuffer, so that it can be transferred to another thread. Buffer.allocUnsafe cuts
- * small buffers out of a shared pool, which cannot.
+ * A buffer that owns its whole ArrayBuffer, so that it can be transferred to another thread.
+ * Buffer.allocUnsafe cuts small buffers out of a shared pool, which cannot.
  */
 export function ownBuffer(bytes: number): Buffer<ArrayBuffer> {
   return Buffer.allocUnsafeSlow(bytes);

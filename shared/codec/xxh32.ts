@@ -5,8 +5,8 @@ const PRIME_4 = 0x27d4eb2f;
 const PRIME_5 = 0x165667b1;
 
 /**
- * XXH32 with seed 0 of bytes[start, end), as an unsigned 32-bit number. LZ4 frames use it for the descriptor, the blocks
- * and the content. Source: the xxHash specification, doc/xxhash_spec.md of Cyan4973/xxHash.
+ * XXH32 with seed 0 of bytes[start, end), as an unsigned 32-bit number. LZ4 frames use it for the descriptor,
+ * the blocks and the content. Source: the xxHash specification, doc/xxhash_spec.md of Cyan4973/xxHash.
  */
 export function xxh32(bytes: Uint8Array, start = 0, end = bytes.length): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -3,17 +3,19 @@ import { codecFailed, outputTooLarge } from './codec-failed.ts';
 import { bufferView, joinParts } from './views.ts';
 import { type ZstdFrame, scanZstdFrames, zstdPrefix } from './zstd-frame.ts';
 
-// Every block that does not fill its 128 KiB makes the worst case look worse than it is; this much is not worth measuring.
+// Every block that does not fill its 128 KiB makes the worst case look worse than it is; this much is not
+// worth measuring.
 const SLACK_BYTES = 8 * 1024 * 1024;
 const MAX_MEASURING_ROUNDS = 32;
 
 /**
- * All zstd frames of the input, one after the other; skippable frames are skipped. The binding takes no limit and frames often do
- * not say their size (Kafka's Java client never does), so the headers of the blocks are read first: they bound what a frame can
- * hold. At most 2 * maxOutputBytes + 8 MiB are allocated at any moment, besides the frame's window of up to 128 MiB.
+ * All zstd frames of the input, one after the other; skippable frames are skipped. The binding takes no limit
+ * and frames often do not say their size (Kafka's Java client never does), so the headers of the blocks are
+ * read first: they bound what a frame can hold. At most 2 * maxOutputBytes + 8 MiB are allocated at any
+ * moment, besides the frame's window of up to 128 MiB.
  *
- * Throws CODEC_FAILED for damage, dictionaries, and more output than allowed. `input` is read on libuv's thread pool: do not
- * write to it before the promise settles.
+ * Throws CODEC_FAILED for damage, dictionaries, and more output than allowed. `input` is read on libuv's
+ * thread pool: do not write to it before the promise settles.
  */
 export async function decompressZstd(bytes: Uint8Array, maxOutputBytes: number): Promise<Uint8Array> {
   const input = bufferView(bytes);
@@ -31,9 +33,9 @@ export async function decompressZstd(bytes: Uint8Array, maxOutputBytes: number):
 }
 
 /**
- * Throws when decoding the frame would take more memory than allowed. A frame of many short blocks may look larger than it is:
- * then as many blocks as are safe are decoded to learn what they hold, and so on. The rounds are bounded, because a frame can be
- * made to need many.
+ * Throws when decoding the frame would take more memory than allowed. A frame of many short blocks may look
+ * larger than it is: then as many blocks as are safe are decoded to learn what they hold, and so on. The
+ * rounds are bounded, because a frame can be made to need many.
  */
 async function requireAtMost(
   input: Buffer,

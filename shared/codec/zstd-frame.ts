@@ -28,8 +28,8 @@ interface FrameHeader {
 }
 
 /**
- * The frames of the input, without decoding any: skippable frames are left out. Throws CODEC_FAILED where the structure of
- * RFC 8878 (section 3.1.1) is broken or cut off, and for frames that need a dictionary.
+ * The frames of the input, without decoding any: skippable frames are left out. Throws CODEC_FAILED where the
+ * structure of RFC 8878 (section 3.1.1) is broken or cut off, and for frames that need a dictionary.
  */
 export function scanZstdFrames(input: Buffer): ZstdFrame[] {
   const frames: ZstdFrame[] = [];
@@ -69,7 +69,8 @@ function scanFrame(input: Buffer, start: number): ZstdFrame {
     if (type === 3 || size > maxBlockBytes) {
       throw codecFailed('zstd', at, `expected a block of at most ${maxBlockBytes} bytes of a known type`);
     }
-    // A raw block (0) says its size, a run of one byte (1) says its length; a compressed one (2) may fill the maximum.
+    // A raw block (0) says its size, a run of one byte (1) says its length; a compressed one (2) may fill the
+    // maximum.
     const blockBytes = type === 2 ? maxBlockBytes : size;
     const storedBytes = type === 1 ? 1 : size;
     requireBytes(input, at + BLOCK_HEADER_BYTES, storedBytes, 'a block');
@@ -128,8 +129,8 @@ function windowSize(descriptor: number): number {
 }
 
 /**
- * The first `blockCount` blocks as a frame of their own, for finding out how much they hold: the block before the cut becomes
- * the last, and the header promises neither a content size nor a checksum.
+ * The first `blockCount` blocks as a frame of their own, for finding out how much they hold: the block before
+ * the cut becomes the last, and the header promises neither a content size nor a checksum.
  */
 export function zstdPrefix(input: Buffer, frame: ZstdFrame, blockCount: number): Buffer {
   const first = frame.blockStarts[0]!;

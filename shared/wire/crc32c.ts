@@ -1,8 +1,8 @@
 import { crc32c as crc32cOf } from '@node-rs/crc32';
 
 /**
- * CRC-32C (Castagnoli, RFC 3720 appendix B.4) of bytes[start, end), unsigned. Pass the result for what came before as `previous` to go
- * on with it.
+ * CRC-32C (Castagnoli, RFC 3720 appendix B.4) of bytes[start, end), unsigned. Pass the result for what came
+ * before as `previous` to go on with it.
  */
 export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length, previous = 0): number {
   return crc32cOf(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), previous);

@@ -25,8 +25,9 @@ export interface DecodedBatch {
 }
 
 /**
- * The records of a verified batch, decompressed, for walkRecords. It may share memory with `bytes`. Throws CODEC_FAILED for what the codec
- * refuses or what is larger than `maxOutputBytes`. See decompress for when `bytes` may be reused.
+ * The records of a verified batch, decompressed, for walkRecords. It may share memory with `bytes`. Throws
+ * CODEC_FAILED for what the codec refuses or what is larger than `maxOutputBytes`. See decompress for when
+ * `bytes` may be reused.
  */
 export async function decompressRecords(
   bytes: Uint8Array,
@@ -34,14 +35,15 @@ export async function decompressRecords(
   maxOutputBytes: number,
 ): Promise<Uint8Array> {
   const section = bytes.subarray(header.start + RECORDS_AT, header.end);
-  // A batch that compaction has emptied keeps its header and has no frame of its codec. walkRecords refuses records that are not there.
+  // A batch that compaction has emptied keeps its header and has no frame of its codec. walkRecords refuses
+  // records that are not there.
   if (section.length === 0) return section;
   return decompress(header.codec, section, maxOutputBytes);
 }
 
 /**
- * A verified batch as objects, for tests, tools and small topics. Keys and values are views into the decompressed section. Throws what verifyBatch,
- * decompressRecords and walkRecords throw.
+ * A verified batch as objects, for tests, tools and small topics. Keys and values are views into the
+ * decompressed section. Throws what verifyBatch, decompressRecords and walkRecords throw.
  */
 export async function decodeRecords(
   bytes: Uint8Array,
@@ -60,7 +62,8 @@ export async function decodeRecords(
 }
 
 /**
- * The provenance among a record's headers, at the positions that walkRecords gave; undefined when it has none. Throws WIRE_CORRUPT when it is damaged.
+ * The provenance among a record's headers, at the positions that walkRecords gave; undefined when it has
+ * none. Throws WIRE_CORRUPT when it is damaged.
  */
 export function findProvenance(
   section: Uint8Array,

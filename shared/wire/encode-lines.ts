@@ -34,7 +34,10 @@ export interface LineBatchOptions {
 }
 
 export interface EncodedBatch {
-  /** A whole RecordBatch without a producer, in an ArrayBuffer of its own (so it can be transferred); empty without records. */
+  /**
+   * A whole RecordBatch without a producer, in an ArrayBuffer of its own (so it can be transferred); empty
+   * without records.
+   */
   bytes: OwnBytes;
   recordCount: number;
   /** Bytes of all segments. */
@@ -45,24 +48,31 @@ export interface EncodedBatch {
   provenance: Provenance;
 }
 
-/** Header count, key, value length, and up to four more bytes for the record's length: what the provenance adds to a record besides its bytes. */
+/**
+ * Header count, key, value length, and up to four more bytes for the record's length: what the provenance
+ * adds to a record besides its bytes.
+ */
 const PROVENANCE_OVERHEAD_BYTES = PROVENANCE_HEADER.length + 16;
 
 /**
- * One RecordBatch with a record for each line of the segments, in order. A record's value is the line's bytes without the newline, otherwise
- * untouched (a carriage return stays); an empty line is an empty value. A line longer than maxRecordBytes is cut at that many bytes, becomes
- * several records, or none. The first record carries the provenance of the batch.
+ * One RecordBatch with a record for each line of the segments, in order. A record's value is the line's bytes
+ * without the newline, otherwise untouched (a carriage return stays); an empty line is an empty value. A line
+ * longer than maxRecordBytes is cut at that many bytes, becomes several records, or none. The first record
+ * carries the provenance of the batch.
  *
- * The result is a function of the arguments and nothing else, so a restarted agent rebuilds the same bytes. The segments are read before the
- * first await: their buffers may be reused as soon as the call returns its promise. A segment that ends in the middle of a line but claims
- * to be terminated, and a limit below 1, are RangeErrors.
+ * The result is a function of the arguments and nothing else, so a restarted agent rebuilds the same bytes.
+ * The segments are read before the first await: their buffers may be reused as soon as the call returns its
+ * promise. A segment that ends in the middle of a line but claims to be terminated, and a limit below 1, are
+ * RangeErrors.
  */
 export async function encodeLineBatch(
   segments: readonly LineSegment[],
   options: LineBatchOptions,
 ): Promise<EncodedBatch> {
   const { codec, level, host, pipeline, timestampMs, maxRecordBytes, oversize } = options;
-  if (!(maxRecordBytes >= 1)) throw new RangeError(`maxRecordBytes is ${maxRecordBytes}, not 1 or more`);
+  if (!Number.isInteger(maxRecordBytes) || maxRecordBytes < 1) {
+    throw new RangeError(`maxRecordBytes is ${maxRecordBytes}, not a whole number from 1`);
+  }
   const provenance: Provenance = { host, pipeline, ranges: segments.map(rangeOf) };
   const framing = startFraming(segments, provenance, maxRecordBytes, oversize);
   try {
@@ -92,7 +102,10 @@ export async function encodeLineBatch(
   }
 }
 
-/** The range of a segment, with as many records as it has bytes, which is the most it can have: the real number follows. */
+/**
+ * The range of a segment, with as many records as it has bytes, which is the most it can have: the real
+ * number follows.
+ */
 function rangeOf(segment: LineSegment): Provenance['ranges'][number] {
   const { bytes, start, end, fileId, fileOffset, terminated } = segment;
   if (start < 0 || end < start || end > bytes.length) {
@@ -106,7 +119,10 @@ function rangeOf(segment: LineSegment): Provenance['ranges'][number] {
   return { fileId, start: fileOffset, end: fileOffset + size, records: size, crc32c: crc };
 }
 
-/** The scratch holds the longest segment, then a gap that the first record grows into when its header is known, then the records. */
+/**
+ * The scratch holds the longest segment, then a gap that the first record grows into when its header is
+ * known, then the records.
+ */
 function startFraming(
   segments: readonly LineSegment[],
   provenance: Provenance,
@@ -126,8 +142,8 @@ function startFraming(
 }
 
 /**
- * Writes the first record anew with the provenance as its header, so that it ends where it ended before, and returns where it starts now.
- * What the provenance says is only known after the last record.
+ * Writes the first record anew with the provenance as its header, so that it ends where it ended before, and
+ * returns where it starts now. What the provenance says is only known after the last record.
  */
 function addProvenance(scratch: Buffer, firstAt: number, provenance: Provenance): number {
   const cursor: Cursor = { bytes: scratch, at: firstAt, limit: scratch.length };

@@ -13,8 +13,9 @@ export interface RecordInput {
 }
 
 /**
- * The records as one RecordBatch v2 with base offset 0 and no producer, in a buffer of its own; sealBatch gives it an identity. For records with keys
- * and headers in modest numbers: encodeLineBatch is the way for log lines. An empty batch is a RangeError.
+ * The records as one RecordBatch v2 with base offset 0 and no producer, in a buffer of its own; sealBatch
+ * gives it an identity. For records with keys and headers in modest numbers: encodeLineBatch is the way for
+ * log lines. An empty batch is a RangeError.
  */
 export async function encodeRecordBatch(
   records: readonly RecordInput[],

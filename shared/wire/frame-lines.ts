@@ -21,9 +21,10 @@ export interface LineFraming {
 }
 
 /**
- * Appends a record for each line of `source` (see LineSegment). The source is copied once to the start of the scratch, which must have room for
- * it there: a copyWithin for each line from there is twice as fast as a copy from another buffer, and needs no view. Buffer.indexOf finds the
- * newlines at memory speed. Measured on 137-byte lines: 3 GB/s.
+ * Appends a record for each line of `source` (see LineSegment). The source is copied once to the start of the
+ * scratch, which must have room for it there: a copyWithin for each line from there is twice as fast as a
+ * copy from another buffer, and needs no view. Buffer.indexOf finds the newlines at memory speed. Measured on
+ * 137-byte lines: 3 GB/s.
  */
 export function frameLines(framing: LineFraming, source: Buffer): void {
   framing.scratch.set(source, 0);

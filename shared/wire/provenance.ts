@@ -38,7 +38,8 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
  *   for each range: file id string · start varlong · length varlong · records varlong · CRC-32C u32 big endian
  *   CRC-32C u32 big endian of all bytes before, because a value outlives the batch whose CRC protects it
  *
- * varlong is Kafka's zigzag varlong, never negative here, at most 2^53 - 1; a string is its length in bytes as a varlong and UTF-8.
+ * varlong is Kafka's zigzag varlong, never negative here, at most 2^53 - 1; a string is its length in bytes
+ * as a varlong and UTF-8.
  */
 export function encodeProvenance(provenance: Provenance): Uint8Array {
   const bytes = Buffer.allocUnsafe(sizeOfProvenance(provenance));

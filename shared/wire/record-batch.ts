@@ -62,9 +62,10 @@ export interface BatchHeader extends BatchSpan {
 }
 
 /**
- * The header of the batch at bytes[start, end), with lengths, magic, codec, counts and offsets checked for plausibility. The CRC is not
- * looked at: this is for planning on a thread that only moves bytes; call verifyBatch before any record is believed.
- * Throws WIRE_CORRUPT, or WIRE_UNSUPPORTED for another magic or codec. The bounds are those of verifyBatch.
+ * The header of the batch at bytes[start, end), with lengths, magic, codec, counts and offsets checked for
+ * plausibility. The CRC is not looked at: this is for planning on a thread that only moves bytes; call
+ * verifyBatch before any record is believed. Throws WIRE_CORRUPT, or WIRE_UNSUPPORTED for another magic or
+ * codec. The bounds are those of verifyBatch.
  */
 export function readBatchHeader(bytes: Uint8Array, span: BatchSpan, bounds: OffsetBounds = {}): BatchHeader {
   const buffer = bufferView(bytes);
@@ -106,13 +107,16 @@ export function readBatchHeader(bytes: Uint8Array, span: BatchSpan, bounds: Offs
 }
 
 /**
- * readBatchHeader after a check of the CRC. Throws WIRE_CORRUPT for any damage to the batch except in these bytes, which the CRC does not cover
- * because brokers write them after the producer has computed it:
- * - 0 to 7, the base offset: only the caller can know what to expect. Give `bounds`: the base offset may not be less than minOffset, nor the
- *   last offset more than maxOffset. When reading a partition on, minOffset is the last offset of the batch before plus one, and maxOffset the
- *   high watermark minus one. The first batch of a Fetch answer may start before the offset asked for; require that its lastOffset reaches it.
+ * readBatchHeader after a check of the CRC. Throws WIRE_CORRUPT for any damage to the batch except in these
+ * bytes, which the CRC does not cover because brokers write them after the producer has computed it:
+ * - 0 to 7, the base offset: only the caller can know what to expect. Give `bounds`: the base offset may not
+ *   be less than minOffset, nor the last offset more than maxOffset. When reading a partition on, minOffset
+ *   is the last offset of the batch before plus one, and maxOffset the high watermark minus one. The first
+ *   batch of a Fetch answer may start before the offset asked for; require that its lastOffset reaches it.
  * - 12 to 15, the partition leader's epoch: nothing can protect it. Use it for nothing that matters.
- * The batch length (8 to 11) and the magic (16) are outside too, but a wrong value of either is refused for what it says.
+ *
+ * The batch length (8 to 11) and the magic (16) are outside too, but a wrong value of either is refused for
+ * what it says.
  */
 export function verifyBatch(bytes: Uint8Array, span: BatchSpan, bounds: OffsetBounds = {}): BatchHeader {
   const buffer = bufferView(bytes);
@@ -132,8 +136,8 @@ export interface BatchHeaderFields {
 }
 
 /**
- * Makes `batch`, whose records start at byte 61, a whole RecordBatch: base offset 0, leader epoch -1, no producer (-1), and the CRC. Nothing
- * may change afterwards, except through sealBatch.
+ * Makes `batch`, whose records start at byte 61, a whole RecordBatch: base offset 0, leader epoch -1, no
+ * producer (-1), and the CRC. Nothing may change afterwards, except through sealBatch.
  */
 export function writeBatchHeader(batch: Uint8Array, fields: BatchHeaderFields): void {
   const buffer = bufferView(batch);

@@ -6,8 +6,9 @@ const MAX_KEPT_BYTES = 64 * 1024 * 1024;
 let spare: Buffer | undefined;
 
 /**
- * Working memory of at least `bytes` bytes, the one of the batch before where possible: fresh memory for each batch costs a page fault every
- * four kilobytes. Whoever takes it owns it until putBackScratch, so batches that overlap never share.
+ * Working memory of at least `bytes` bytes, the one of the batch before where possible: fresh memory for each
+ * batch costs a page fault every four kilobytes. Whoever takes it owns it until putBackScratch, so batches
+ * that overlap never share.
  */
 export function takeScratch(bytes: number): Buffer {
   const kept = spare;

@@ -14,10 +14,10 @@ export interface RecordSetSplit {
 }
 
 /**
- * The whole batches of a fetched record set, as positions. Only the lengths are read; a damaged length makes the rest look cut off, or is refused
- * by verifyBatch. A broker never cuts off the first batch of an answer since Fetch v3 (KIP-74), so an answer that has no whole
- * batch but trailing bytes is damaged, or came from a request whose limits are no longer those. Throws WIRE_CORRUPT for a length that
- * no batch can have.
+ * The whole batches of a fetched record set, as positions. Only the lengths are read; a damaged length makes
+ * the rest look cut off, or is refused by verifyBatch. A broker never cuts off the first batch of an answer
+ * since Fetch v3 (KIP-74), so an answer that has no whole batch but trailing bytes is damaged, or came from a
+ * request whose limits are no longer those. Throws WIRE_CORRUPT for a length that no batch can have.
  */
 export function splitRecordSet(bytes: Uint8Array): RecordSetSplit {
   const buffer = bufferView(bytes);

@@ -1,8 +1,9 @@
 import { wireCorrupt } from './wire-corrupt.ts';
 
 /**
- * Zigzag base-128 numbers of Kafka's records: varint carries an int32, varlong an int64. Seven bits to a byte, the lowest first, and the top
- * bit says that more follow. Source: Kafka protocol guide, VARINT and VARLONG; encoding of Protocol Buffers, sint32 and sint64.
+ * Zigzag base-128 numbers of Kafka's records: varint carries an int32, varlong an int64. Seven bits to a
+ * byte, the lowest first, and the top bit says that more follow. Source: Kafka protocol guide, VARINT and
+ * VARLONG; encoding of Protocol Buffers, sint32 and sint64.
  */
 const MAX_VARINT_BYTES = 5;
 const MAX_VARLONG_BYTES = 10;
@@ -93,8 +94,8 @@ export function readVarlong(cursor: Cursor): bigint {
 }
 
 /**
- * Reads an int64 as a number. Four bytes or fewer, which is every delta within 37 hours, are read without a bigint. Throws
- * WIRE_CORRUPT also beyond 2^53 - 1 either way, where a number is no longer exact.
+ * Reads an int64 as a number. Four bytes or fewer, which is every delta within 37 hours, are read without a
+ * bigint. Throws WIRE_CORRUPT also beyond 2^53 - 1 either way, where a number is no longer exact.
  */
 export function readSafeVarlong(cursor: Cursor): number {
   const { bytes, limit } = cursor;

@@ -9,8 +9,8 @@ export type WalkedBatch = Pick<
 >;
 
 /**
- * Gets each record as numbers: its offset, its timestamp (ms since 1970) and positions in the section. A null key or value is -1, -1; an empty one
- * starts where it ends. [headersStart, headersEnd) is for walkHeaders.
+ * Gets each record as numbers: its offset, its timestamp (ms since 1970) and positions in the section. A null
+ * key or value is -1, -1; an empty one starts where it ends. [headersStart, headersEnd) is for walkHeaders.
  */
 export type RecordVisitor = (
   offset: number,
@@ -27,10 +27,11 @@ export type RecordVisitor = (
 export type HeaderVisitor = (keyStart: number, keyEnd: number, valueStart: number, valueEnd: number) => void;
 
 /**
- * Calls the visitor for each record of a decompressed section, in order, and allocates nothing. Throws WIRE_CORRUPT when a record reaches out of its bounds,
- * when offsets do not rise within the batch's, or when the records do not fill the section exactly: the visitor may have been called for records
- * before the damage, so use what it gathered only after this returns. A record is read to its end before the visitor gets it, so the visitor may
- * overwrite everything before that end.
+ * Calls the visitor for each record of a decompressed section, in order, and allocates nothing. Throws
+ * WIRE_CORRUPT when a record reaches out of its bounds, when offsets do not rise within the batch's, or when
+ * the records do not fill the section exactly: the visitor may have been called for records before the
+ * damage, so use what it gathered only after this returns. A record is read to its end before the visitor
+ * gets it, so the visitor may overwrite everything before that end.
  */
 export function walkRecords(section: Uint8Array, batch: WalkedBatch, visit: RecordVisitor): void {
   const { baseOffset, baseTimestampMs, recordCount, lastOffsetDelta } = batch;

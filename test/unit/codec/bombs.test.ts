@@ -18,7 +18,10 @@ function runBlock(length: number): number[] {
   return zstdBlock(1, length, [0x61]);
 }
 
-/** A compressed block of `length` equal bytes: run-length literals (size format 3: 20 bits of size in three bytes) and no sequences. */
+/**
+ * A compressed block of `length` equal bytes: run-length literals (size format 3: 20 bits of size in three
+ * bytes) and no sequences.
+ */
 function literalsBlock(length: number): number[] {
   const header = (length << 4) | (3 << 2) | 1;
   return zstdBlock(2, 5, [header & 0xff, (header >>> 8) & 0xff, header >>> 16, 0x61, 0]);
@@ -35,7 +38,9 @@ function zstdFrame(blocks: readonly number[][], header = '0038'): Buffer {
   ]);
 }
 
-/** How a bomb ends: the error's code, and by how many bytes the largest size of the process rose meanwhile. */
+/**
+ * How a bomb ends: the error's code, and by how many bytes the largest size of the process rose meanwhile.
+ */
 async function outcomeOf(codec: CodecName, input: Uint8Array, limit: number) {
   const before = process.resourceUsage().maxRSS;
   const code = await decompress(codec, input, limit).then(
@@ -94,7 +99,8 @@ test('short zstd blocks before a bomb do not hide it', async () => {
 });
 
 test('an LZ4 block that expands 255 times, again and again', async () => {
-  // A literal "a", then a match from 1 back whose length goes on for a thousand bytes of 255; five literals end the block.
+  // A literal "a", then a match from 1 back whose length goes on for a thousand bytes of 255; five literals
+  // end the block.
   const block = [0x1f, 0x61, 1, 0, ...Array<number>(1000).fill(255), 0, 0x50, 1, 2, 3, 4, 5];
   const size = [block.length & 0xff, block.length >>> 8, 0, 0];
   const frame = (count: number) =>

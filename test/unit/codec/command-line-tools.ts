@@ -1,6 +1,8 @@
 import { spawnSync } from 'node:child_process';
 
-/** Whether a program is on the path: lz4, zstd and gzip are independent witnesses where a machine has them. */
+/**
+ * Whether a program is on the path: lz4, zstd and gzip are independent witnesses where a machine has them.
+ */
 export function hasTool(name: string): boolean {
   return spawnSync(name, ['--version'], { stdio: 'ignore' }).status === 0;
 }

@@ -20,7 +20,10 @@ const READERS: Record<WritableCodecName, (bytes: Uint8Array) => Uint8Array | Pro
 
 const PROGRAMS = { gzip: ['-dc'], lz4: ['-dcq'], zstd: ['-dcq'] } as const;
 
-/** Around the sizes where LZ4 changes its block size or begins another block, where zstd does, and the empty input. */
+/**
+ * Around the sizes where LZ4 changes its block size or begins another block, where zstd does, and the empty
+ * input.
+ */
 const SIZES = [0, 1, 10, 64 * KIB, 64 * KIB + 1, 128 * KIB + 1, 256 * KIB + 1, 4096 * KIB, 9000 * KIB + 3];
 
 describe.each(CODECS)('%s', (codec) => {

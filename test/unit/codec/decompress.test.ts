@@ -13,7 +13,9 @@ import { noise, sampleText } from './sample-text.ts';
 const KIB = 1024;
 const LIMIT = 64 * 1024 * KIB;
 
-/** Writes xerial's framing as SnappyOutputStream of snappy-java does: header, then blocks behind their sizes. */
+/**
+ * Writes xerial's framing as SnappyOutputStream of snappy-java does: header, then blocks behind their sizes.
+ */
 function xerial(blocks: readonly Uint8Array[]): Buffer {
   const parts: Uint8Array[] = [Buffer.from('82534e41505059000000000100000001', 'hex')];
   for (const block of blocks) {
@@ -88,11 +90,13 @@ describe('lz4 frames of the lz4 program', () => {
 });
 
 describe('lz4 frames by hand', () => {
-  // Magic, FLG, BD of 64 KiB, HC: the headers that the lz4 program writes for linked and independent blocks without checksums.
+  // Magic, FLG, BD of 64 KiB, HC: the headers that the lz4 program writes for linked and independent blocks
+  // without checksums.
   const LINKED = '04224d18 40 40 c0';
   const INDEPENDENT = '04224d18 60 40 82';
   const END = '00000000';
-  // No literals and a copy of four bytes from nine back, then the five literals that end a block. Nine bytes in all.
+  // No literals and a copy of four bytes from nine back, then the five literals that end a block. Nine bytes
+  // in all.
   const COPY_FROM_NINE_BACK = '09000000 00 0900 50 3132333435';
 
   test('a linked block reaches over a short block into the one before', async () => {
@@ -127,7 +131,8 @@ describe('lz4 frames by hand', () => {
 });
 
 describe('zstd frames by hand', () => {
-  // RFC 8878: magic, descriptor, window 128 KiB (0x38) unless single segment (0x20), blocks of "last, type, size".
+  // RFC 8878: magic, descriptor, window 128 KiB (0x38) unless single segment (0x20), blocks of "last, type,
+  // size".
   test.each([
     ['a block of the reserved type', '28b52ffd 00 38 0f0000 61', 6],
     ['a reserved bit in the descriptor', '28b52ffd 08 38 0b0000 61', 4],
@@ -199,7 +204,8 @@ describe('snappy', () => {
   });
 
   test('a block written out by hand', async () => {
-    // Length 10; literal of 1 (tag 0x00) "a"; copy of 9 from 1 back (tag: (9 - 4) << 2 | 1, offset 1). format_description.txt.
+    // Length 10; literal of 1 (tag 0x00) "a"; copy of 9 from 1 back (tag: (9 - 4) << 2 | 1, offset 1).
+    // format_description.txt.
     expect(await decodesTo('snappy', Buffer.from('0a00611501', 'hex'), Buffer.from('aaaaaaaaaa'))).toBe(true);
   });
 
@@ -255,7 +261,8 @@ describe.each(['gzip', 'snappy', 'lz4', 'zstd'] as const)('%s', (codec) => {
     }
   });
 
-  // LZ4 and zstd without a checksum cannot know every changed byte; the record batch around them does, by its CRC.
+  // LZ4 and zstd without a checksum cannot know every changed byte; the record batch around them does, by its
+  // CRC.
   test('no flipped bit ends in anything but a refusal or output within the limit', async () => {
     const frame = Buffer.from(await WRITERS[codec](sampleText(700)));
     let refused = 0;

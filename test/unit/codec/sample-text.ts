@@ -1,4 +1,7 @@
-/** Log-like text of exactly `bytes` bytes, the same every time: it repeats itself enough to compress and not enough to vanish. */
+/**
+ * Log-like text of exactly `bytes` bytes, the same every time: it repeats itself enough to compress and not
+ * enough to vanish.
+ */
 export function sampleText(bytes: number): Buffer {
   const lines: string[] = [];
   let random = 1;

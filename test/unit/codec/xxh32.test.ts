@@ -3,7 +3,8 @@ import { xxh32 } from '../../../shared/codec/xxh32.ts';
 import { hasTool, pipeThrough } from './command-line-tools.ts';
 import { noise, sampleText } from './sample-text.ts';
 
-// From the test suites of xxHash and of its ports (seed 0); the last two are longer than a stripe of 16 bytes.
+// From the test suites of xxHash and of its ports (seed 0); the last two are longer than a stripe of 16
+// bytes.
 test.each([
   ['', 0x02cc5d05],
   ['a', 0x550d7456],

@@ -16,7 +16,10 @@ export async function forEachFlippedBit(
   }
 }
 
-/** The code of the SkaldError that `run` ends in, or "accepted"; anything else that is thrown is a crash and goes on. */
+/**
+ * The code of the SkaldError that `run` ends in, or "accepted"; anything else that is thrown is a crash and
+ * goes on.
+ */
 export async function codeOf(run: () => unknown): Promise<string> {
   try {
     await run();

@@ -169,7 +169,7 @@ describe('segments', () => {
     await expect(encodeLineBatch([bad], OPTIONS)).rejects.toThrow(RangeError);
   });
 
-  test.each([0, -1, Number.NaN])('a limit of %d is a RangeError', async (maxRecordBytes) => {
+  test.each([0, -1, 1.5, Number.NaN])('a limit of %d is a RangeError', async (maxRecordBytes) => {
     await expect(encodeLineBatch([segment('a\n')], { ...OPTIONS, maxRecordBytes })).rejects.toThrow(
       RangeError,
     );
