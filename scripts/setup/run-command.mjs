@@ -2,7 +2,9 @@ import { spawn } from 'node:child_process';
 import { SetupError } from './steps.mjs';
 import { ROOT } from './paths.mjs';
 
-const TAIL_LINES = 25;
+/** npm says what is wrong first and then explains its options; Maven and apt-get say it last. */
+const HEAD_LINES = 10;
+const TAIL_LINES = 20;
 const running = new Set();
 
 /** Ends the commands in progress; they could otherwise go on writing after an interrupted setup. */
@@ -12,7 +14,7 @@ export function killRunningCommands() {
 
 /**
  * Runs a command and returns its output, stdout and stderr together.
- * Throws a SetupError with the end of the output when it fails, cannot be started, or exceeds `timeoutMs`.
+ * Throws a SetupError that quotes the output when it fails, cannot be started, or exceeds `timeoutMs`.
  */
 export async function runCommand(command, args, { timeoutMs, env = process.env, cwd = ROOT }) {
   const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -26,8 +28,7 @@ export async function runCommand(command, args, { timeoutMs, env = process.env, 
     const { output, problem } = await finish(child);
     if (problem === undefined) return output;
     const reason = timedOut ? `not done after ${timeoutMs / 1000} s` : problem;
-    const tail = output.trimEnd().split('\n').slice(-TAIL_LINES).join('\n');
-    throw new SetupError(`${[command, ...args].join(' ')}: ${reason}${tail === '' ? '' : `\n${tail}`}`);
+    throw new SetupError([`${[command, ...args].join(' ')}: ${reason}`, ...excerpt(output)].join('\n'));
   } finally {
     clearTimeout(timer);
     running.delete(child);
@@ -46,4 +47,10 @@ function finish(child) {
       else settle(signal === null ? `exit code ${code}` : `ended by ${signal}`);
     });
   });
+}
+
+function excerpt(output) {
+  const lines = output.split('\n').filter((line) => line.trim() !== '');
+  if (lines.length <= HEAD_LINES + TAIL_LINES) return lines;
+  return [...lines.slice(0, HEAD_LINES), '…', ...lines.slice(-TAIL_LINES)];
 }
