@@ -2,6 +2,7 @@
  * One partition while this worker owns it, through rebalances and failures: carries it, and begins again from the committed offset when that is not what
  * this worker thinks it is.
  */
+import { setMaxListeners } from 'node:events';
 import { backoffMs } from '../shared/clock.ts';
 import { isSkaldError, type SkaldError } from '../shared/errors.ts';
 import type { CommittedOffset } from '../shared/kafka/requests/offsets.ts';
@@ -67,6 +68,7 @@ export function startPartitionFlow(options: PartitionFlowOptions): PartitionFlow
   const run = async (): Promise<void> => {
     for (let failures = 0; !stop.signal.aborted;) {
       attempt = new AbortController();
+      setMaxListeners(0, attempt.signal); // each object of a chunk that waits for the store listens
       try {
         await carryOnce(attempt.signal);
         return;

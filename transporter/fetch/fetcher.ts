@@ -65,7 +65,8 @@ export function createFetcher(options: FetcherOptions): Fetcher {
   const nodes = new Map<number, Failing & { isBusy: boolean }>();
   const reserved = budget.open();
   let isPumpDue = false;
-  let nextTimerMs = Infinity;
+  let timer = new AbortController();
+  let timerAtMs = Infinity;
 
   const wake = (): void => {
     if (isPumpDue || signal.aborted) return;
@@ -74,10 +75,14 @@ export function createFetcher(options: FetcherOptions): Fetcher {
   };
 
   const wakeAt = async (atMs: number): Promise<void> => {
-    if (atMs >= nextTimerMs) return;
-    nextTimerMs = atMs;
-    await clock.sleep(Math.max(0, atMs - clock.monotonicMs()), signal);
-    if (nextTimerMs === atMs) nextTimerMs = Infinity;
+    if (atMs >= timerAtMs) return;
+    timerAtMs = atMs;
+    timer.abort();
+    timer = new AbortController();
+    const mine = timer.signal;
+    await clock.sleep(Math.max(0, atMs - clock.monotonicMs()), mine);
+    if (mine.aborted) return;
+    timerAtMs = Infinity;
     wake();
   };
 
@@ -87,13 +92,14 @@ export function createFetcher(options: FetcherOptions): Fetcher {
     return known;
   };
 
+  const leastBytes = Math.min(MIN_REQUEST_BYTES, config.maxBytes);
   const requestBytes = (): number => Math.min(config.maxBytes, Math.floor(budget.freeBytes / 4));
 
   const pump = (): void => {
     isPumpDue = false;
     if (signal.aborted) return;
     const nowMs = clock.monotonicMs();
-    const isOverBudget = requestBytes() < MIN_REQUEST_BYTES;
+    const isOverBudget = requestBytes() < leastBytes;
     const asks = new Map<number, Ask[]>();
     for (const cursor of cursors.values()) {
       const { position, appetite, isLeaderOnly } = cursor.target;
@@ -118,7 +124,7 @@ export function createFetcher(options: FetcherOptions): Fetcher {
 
   const fetchFrom = async (nodeId: number, asks: readonly Ask[]): Promise<void> => {
     const node = nodeOf(nodeId);
-    const maxBytes = Math.max(MIN_REQUEST_BYTES, requestBytes());
+    const maxBytes = Math.max(leastBytes, requestBytes());
     node.isBusy = true;
     for (const { cursor } of asks) cursor.isInFlight = true;
     reserved.add(maxBytes);
@@ -252,6 +258,9 @@ export function createFetcher(options: FetcherOptions): Fetcher {
       if (cursors.get(key)?.target === target) cursors.delete(key);
     },
     wake,
-    stop: () => cursors.clear(),
+    stop: () => {
+      cursors.clear();
+      timer.abort();
+    },
   };
 }

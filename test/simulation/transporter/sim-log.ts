@@ -1,0 +1,76 @@
+/** Partitions in memory, and how a broker answers a fetch of them. */
+import type { Random } from '../../../shared/clock.ts';
+import { KafkaCode } from '../../../shared/kafka/error-codes.ts';
+import type { FetchedPartition, FetchPartition } from '../../../shared/kafka/requests/fetch.ts';
+import { encodeRecordBatch } from '../../../shared/wire/encode-records.ts';
+import { between } from '../support/random.ts';
+
+interface StoredBatch {
+  baseOffset: number;
+  lastOffset: number;
+  bytes: Buffer;
+}
+
+export interface SimPartition {
+  leader: number;
+  leaderEpoch: number;
+  batches: StoredBatch[];
+  /** Offset after the last record. */
+  end: number;
+}
+
+/** What a record is for the one who checks: its text is unique. */
+export interface ProducedRecord {
+  text: string;
+  timestampMs: number;
+}
+
+export function simPartition(leader: number): SimPartition {
+  return { leader, leaderEpoch: 0, batches: [], end: 0 };
+}
+
+/** Appends a batch, as a leader does: it gives the base offset. Now and then offsets are missing, as after compaction. */
+export async function append(
+  partition: SimPartition,
+  records: readonly ProducedRecord[],
+  random: Random,
+): Promise<void> {
+  const inputs = records.map(({ text, timestampMs }) => ({ value: Buffer.from(text), timestampMs }));
+  const bytes = Buffer.from(await encodeRecordBatch(inputs, { codec: 'none' }));
+  const baseOffset = partition.end + (random() < 0.1 ? between(random, 1, 3) : 0);
+  bytes.writeBigInt64BE(BigInt(baseOffset), 0);
+  const lastOffset = baseOffset + records.length - 1;
+  partition.batches.push({ baseOffset, lastOffset, bytes });
+  partition.end = lastOffset + 1;
+}
+
+/** The partition's part of an answer: whole batches from the one that holds the offset, up to maxBytes but at least one. */
+export function answerFetch(
+  partition: SimPartition,
+  asked: FetchPartition,
+  sendTo: number,
+): FetchedPartition {
+  const { topic, partition: number, fetchOffset, maxBytes } = asked;
+  const base = {
+    topic,
+    partition: number,
+    highWatermark: partition.end,
+    lastStableOffset: partition.end,
+    logStartOffset: 0,
+    abortedTransactions: [],
+  };
+  const empty = Buffer.alloc(0);
+  if (fetchOffset > partition.end) {
+    return { ...base, errorCode: KafkaCode.OFFSET_OUT_OF_RANGE, preferredReadReplica: -1, records: empty };
+  }
+  if (sendTo >= 0) return { ...base, errorCode: 0, preferredReadReplica: sendTo, records: empty };
+  const first = partition.batches.findIndex((batch) => batch.lastOffset >= fetchOffset);
+  const taken: Buffer[] = [];
+  let bytes = 0;
+  for (const batch of first < 0 ? [] : partition.batches.slice(first)) {
+    if (taken.length > 0 && bytes + batch.bytes.length > maxBytes) break;
+    taken.push(batch.bytes);
+    bytes += batch.bytes.length;
+  }
+  return { ...base, errorCode: 0, preferredReadReplica: -1, records: Buffer.concat(taken) };
+}

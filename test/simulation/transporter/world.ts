@@ -1,0 +1,199 @@
+/** A fleet of workers in a world of its own: brokers, group, store, time and chance all come from one seed. */
+import type { Random } from '../../../shared/clock.ts';
+import type { TransporterConfig } from '../../../shared/config/transporter-config.ts';
+import { type Logger, silentLogger } from '../../../shared/telemetry/logger.ts';
+import { createRegistry } from '../../../shared/telemetry/metrics.ts';
+import { createTransporterMetrics } from '../../../shared/telemetry/transporter-metrics.ts';
+import { inlineDecoder } from '../../../transporter/decode/decoder.ts';
+import { startWorker, type Worker } from '../../../transporter/worker.ts';
+import { between, seededRandom } from '../support/random.ts';
+import { simClock } from '../support/sim-clock.ts';
+import { simGroup } from './sim-group.ts';
+import { BROKERS, simKafka } from './sim-kafka.ts';
+import { append, type ProducedRecord, simPartition } from './sim-log.ts';
+import { simNetwork } from './sim-network.ts';
+import { simStore } from './sim-store.ts';
+import { type WorkerLife, workerLife } from './worker-life.ts';
+
+export const TOPIC = 'logs';
+/** Ten minutes before an hour ends, so that a run crosses the end of a bucket. */
+export const START_MS = Date.parse('2026-01-01T11:50:00Z');
+
+export interface RunningWorker {
+  life: WorkerLife;
+  worker: Worker;
+}
+
+export function createWorld(seed: number, size: { partitions: number }, logger: Logger = silentLogger) {
+  const random = seededRandom(seed);
+  const clock = simClock(START_MS);
+  const network = simNetwork({ clock, random });
+  const group = simGroup({ clock, random });
+  const store = simStore({ network, random });
+  const partitions = Array.from({ length: size.partitions }, (_, p) => simPartition((p % 3) + 1));
+  const produced: ProducedRecord[] = [];
+  const workers: RunningWorker[] = [];
+  const failures: unknown[] = [];
+  const registry = createRegistry();
+  const metrics = createTransporterMetrics(registry);
+  let refusals = 0;
+
+  const start = (config: TransporterConfig): RunningWorker => {
+    const life = workerLife();
+    const worker = startWorker({
+      config,
+      kafka: simKafka(life, {
+        topic: TOPIC,
+        partitions,
+        group,
+        network,
+        clock,
+        random,
+        refusals: () => refusals,
+      }),
+      store: store.client(life),
+      decoder: inlineDecoder(),
+      clock: { ...clock, sleep: (ms, signal) => life.through(clock.sleep(ms, signal)) },
+      random,
+      metrics,
+      logger: logger.child({ worker: workers.length + 1 }),
+    });
+    worker.done.catch((error: unknown) => failures.push(error));
+    const running = { life, worker };
+    workers.push(running);
+    return running;
+  };
+
+  const produce = async (partition: number): Promise<void> => {
+    const records = Array.from({ length: between(random, 1, 6) }, (): ProducedRecord => {
+      const lateMs = random() < 0.05 ? between(random, 0, 3) * 3_600_000 : 0;
+      const text = `${partition}/${produced.length}/${'x'.repeat(between(random, 0, 60))}`;
+      const record = { text, timestampMs: clock.nowMs() - lateMs };
+      produced.push(record);
+      return record;
+    });
+    await append(partitions[partition]!, records, random);
+  };
+
+  const isCommitted = (): boolean => {
+    const asked = partitions.map((_, partition) => ({ topic: TOPIC, partition }));
+    return group
+      .fetch(asked)
+      .every(({ partition, offset, metadata }) => offset === partitions[partition]!.end && metadata === '');
+  };
+
+  return {
+    random,
+    clock,
+    network,
+    group,
+    store,
+    partitions,
+    produced,
+    workers,
+    failures,
+    registry,
+    start,
+    produce,
+    isCommitted,
+    setRefusals: (share: number) => {
+      refusals = share;
+    },
+    moveLeader: (partition: number) => {
+      const log = partitions[partition]!;
+      log.leader = BROKERS[between(random, 0, 2)]!.nodeId;
+      log.leaderEpoch += 1;
+    },
+    /** What is wrong with what was stored, in words; empty when every record is there exactly once, in its hour and in order. */
+    problems: (): string[] => [
+      ...failures.map((error) => `a worker failed: ${error instanceof Error ? error.stack : String(error)}`),
+      ...group.violations,
+      ...store.violations,
+      ...contentProblems(produced, store.objects),
+    ],
+  };
+}
+
+export type World = ReturnType<typeof createWorld>;
+
+export function workerConfig(
+  random: Random,
+  overrides: { prefix?: string; codec?: 'none' | 'gzip' } = {},
+): TransporterConfig {
+  const topic = {
+    topic: TOPIC,
+    prefix: overrides.prefix ?? 'logs',
+    template: '{prefix}/{topic}/dt={yyyy}-{mm}-{dd}/hr={hh}/{partition}-{firstOffset}.{ext}',
+    bucket: 'hour' as const,
+    timeZone: 'UTC',
+    format: 'lines' as const,
+    codec: overrides.codec ?? 'none',
+    chunk: {
+      maxBytes: between(random, 200, 4000),
+      maxAgeMs: between(random, 2000, 30_000),
+      bucketGraceMs: 5000,
+    },
+  };
+  return {
+    cluster: {
+      brokers: ['broker-1:9092'],
+      clientId: 'sim',
+      connectTimeoutMs: 1000,
+      requestTimeoutMs: 2000,
+      metadataMaxAgeMs: 20_000,
+    },
+    group: 'sim',
+    member: 'sim',
+    rack: BROKERS[between(random, 0, 2)]!.rack,
+    topics: [topic],
+    store: { type: 'local', directory: '/nowhere' },
+    objects: topic,
+    chunk: topic.chunk,
+    fetch: {
+      maxWaitMs: 500,
+      minBytes: 1,
+      maxBytes: 4096,
+      maxPartitionBytes: 1024,
+      isolation: 'read_committed',
+    },
+    startFrom: 'earliest',
+    sessionTimeoutMs: 10_000,
+    heartbeatIntervalMs: 1000,
+    rebalanceTimeoutMs: 20_000,
+    limits: { memoryBytes: 32 * 1024 * 1024, decodeThreads: 1 },
+    status: false,
+    shutdownTimeoutMs: 10_000,
+    log: { level: 'info' },
+  };
+}
+
+/** Compares lines with what was produced. Order and hour are part of what an object promises. */
+function contentProblems(
+  produced: readonly ProducedRecord[],
+  objects: ReadonlyMap<string, string[]>,
+): string[] {
+  const problems: string[] = [];
+  const hourOf = new Map(
+    produced.map(({ text, timestampMs }) => {
+      const iso = new Date(timestampMs).toISOString();
+      return [text, `dt=${iso.slice(0, 10)}/hr=${iso.slice(11, 13)}`];
+    }),
+  );
+  const seen = new Map<string, string>();
+  for (const [name, lines] of objects) {
+    let previous = -1;
+    for (const line of lines) {
+      const [partition, sequence] = line.split('/');
+      const hour = hourOf.get(line);
+      if (hour === undefined) problems.push(`${name} holds a record that nobody produced: ${line}`);
+      else if (!name.includes(`/${hour}/${partition}-`))
+        problems.push(`${name} holds ${line}, which is of ${hour}`);
+      if (seen.has(line)) problems.push(`${line} is in ${seen.get(line)} and in ${name}`);
+      if (Number(sequence) <= previous) problems.push(`${name} is not in order at ${line}`);
+      previous = Number(sequence);
+      seen.set(line, name);
+    }
+  }
+  for (const { text } of produced) if (!seen.has(text)) problems.push(`${text} is in no object`);
+  return problems;
+}
