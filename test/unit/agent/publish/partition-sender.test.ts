@@ -1,0 +1,358 @@
+import { describe, expect, test } from 'vitest';
+import {
+  type IdentityLoss,
+  partitionSender,
+  type SealedBatch,
+} from '../../../../agent/publish/partition-sender.ts';
+import { SkaldError } from '../../../../shared/errors.ts';
+import type { ProducedPartition } from '../../../../shared/kafka/requests/produce.ts';
+import { repeatedLog } from '../../../../shared/telemetry/repeated-log.ts';
+import { simClock } from '../../../simulation/support/sim-clock.ts';
+import { recordedLog } from '../recorded-log.ts';
+import { someIntent } from './some-intent.ts';
+
+// The protocol's error codes: https://kafka.apache.org/protocol#protocol_error_codes
+const NOT_LEADER_OR_FOLLOWER = 6;
+const MESSAGE_TOO_LARGE = 10;
+const RECORD_LIST_TOO_LARGE = 18;
+const NOT_ENOUGH_REPLICAS = 19;
+const TOPIC_AUTHORIZATION_FAILED = 29;
+const OUT_OF_ORDER_SEQUENCE_NUMBER = 45;
+const DUPLICATE_SEQUENCE_NUMBER = 46;
+const INVALID_PRODUCER_EPOCH = 47;
+const UNKNOWN_PRODUCER_ID = 59;
+
+/** Longer than any wait between two attempts. */
+const LONGEST_BACKOFF_MS = 5_000;
+const LONGEST_SLOW_BACKOFF_MS = 30_000;
+
+/** A batch that is told from others by its number, which is also its only byte. */
+function batch(n: number, producerId = 7000n): SealedBatch {
+  return { intent: someIntent({ n, producerId }), bytes: Uint8Array.of(n), rawBytes: 1, heldBytes: 1 };
+}
+
+/** A broker whose answers the test gives one by one, in any order. */
+function setUp(options: { maxInFlight?: number } = {}) {
+  const clock = simClock(0);
+  const { logger, lines } = recordedLog();
+  const stop = new AbortController();
+  const asked: { n: number; answer(code: number, baseOffset?: number): void; lose(error?: Error): void }[] =
+    [];
+  const sent: number[] = [];
+  const acknowledged: [n: number, offset: number][] = [];
+  const losses: { loss: IdentityLoss; batches: number[] }[] = [];
+  const errors: string[] = [];
+  const state = { refreshes: 0 };
+  const sender = partitionSender({
+    partition: 0,
+    maxInFlight: options.maxInFlight ?? 5,
+    produce: (bytes) =>
+      new Promise<ProducedPartition>((resolve, reject) => {
+        const n = bytes[0]!;
+        sent.push(n);
+        asked.push({
+          n,
+          answer: (errorCode, baseOffset = errorCode === 0 ? n * 100 : -1) => {
+            asked.splice(
+              asked.findIndex((a) => a.n === n),
+              1,
+            );
+            resolve({
+              topic: 't',
+              partition: 0,
+              errorCode,
+              baseOffset,
+              logAppendTimeMs: -1,
+              logStartOffset: 0,
+            });
+          },
+          lose: (error = new SkaldError('KAFKA_TIMEOUT', 'no answer')) => {
+            asked.splice(
+              asked.findIndex((a) => a.n === n),
+              1,
+            );
+            reject(error);
+          },
+        });
+      }),
+    onAcknowledged: ({ intent }, baseOffset) => acknowledged.push([intent.n, baseOffset]),
+    onIdentityLoss: (loss, batches) => losses.push({ loss, batches: batches.map((b) => b.intent.n) }),
+    onError: (code) => errors.push(code),
+    refresh: () => {
+      state.refreshes += 1;
+      return Promise.resolve();
+    },
+    clock,
+    random: () => 0.5,
+    log: repeatedLog({ logger, clock, intervalMs: 60_000 }),
+    signal: stop.signal,
+  });
+  return {
+    clock,
+    sender,
+    stop,
+    sent,
+    acknowledged,
+    losses,
+    errors,
+    state,
+    lines,
+    /** What the broker has and has not answered, in the order in which it came. */
+    open: () => asked.map((a) => a.n),
+    /** Answers the request of batch `n`; 0 is success. */
+    answer: async (n: number, code = 0, baseOffset?: number): Promise<void> => {
+      asked.find((a) => a.n === n)!.answer(code, baseOffset);
+      await clock.advance(0);
+    },
+    lose: async (n: number, error?: Error): Promise<void> => {
+      asked.find((a) => a.n === n)!.lose(error);
+      await clock.advance(0);
+    },
+    submit: (...numbers: number[]): void => {
+      for (const n of numbers) sender.submit(batch(n));
+    },
+  };
+}
+
+describe('the window', () => {
+  test('five batches are sent, a sixth waits inside until one is acknowledged', async () => {
+    const s = setUp();
+    s.submit(1, 2, 3, 4, 5);
+    expect(s.sender.hasRoom).toBe(false);
+    s.submit(6, 7);
+    expect(s.open()).toEqual([1, 2, 3, 4, 5]);
+    expect(s.sender.inFlight).toBe(5);
+    await s.answer(1);
+    expect(s.open()).toEqual([2, 3, 4, 5, 6]);
+    expect(s.sender.waiting.map((b) => b.intent.n)).toEqual([2, 3, 4, 5, 6, 7]);
+  });
+
+  test('maxInFlight 1: never two at once', async () => {
+    const s = setUp({ maxInFlight: 1 });
+    s.submit(1, 2, 3);
+    for (const n of [1, 2, 3]) {
+      expect(s.open()).toEqual([n]);
+      await s.answer(n);
+    }
+    expect(s.acknowledged.map(([n]) => n)).toEqual([1, 2, 3]);
+  });
+
+  test('an acknowledgement carries the offset that the broker gave', async () => {
+    const s = setUp();
+    s.submit(1);
+    await s.answer(1, 0, 4711);
+    expect(s.acknowledged).toEqual([[1, 4711]]);
+    expect(s.sender.waiting).toEqual([]);
+  });
+});
+
+describe('after a failure', () => {
+  test('a lost answer: nothing new goes out, and when the others have answered the lost one goes again', async () => {
+    const s = setUp();
+    s.submit(1, 2, 3);
+    await s.lose(1);
+    expect(s.sender.healthy).toBe(false);
+    s.submit(4);
+    expect(s.open()).toEqual([2, 3]);
+    await s.answer(2);
+    await s.answer(3);
+    expect(s.open()).toEqual([]);
+    await s.clock.advance(LONGEST_BACKOFF_MS);
+    expect(s.open()).toEqual([1, 4]);
+    expect(s.state.refreshes).toBe(1);
+    expect(s.sender.healthy).toBe(true);
+  });
+
+  test('all that has no acknowledgement goes again in its order, whatever the order of the failures', async () => {
+    const s = setUp();
+    s.submit(1, 2, 3, 4, 5);
+    await s.answer(3, NOT_LEADER_OR_FOLLOWER);
+    await s.lose(5);
+    await s.answer(1, NOT_ENOUGH_REPLICAS);
+    await s.answer(4, OUT_OF_ORDER_SEQUENCE_NUMBER);
+    await s.answer(2, OUT_OF_ORDER_SEQUENCE_NUMBER);
+    await s.clock.advance(LONGEST_BACKOFF_MS);
+    expect(s.sent.slice(5)).toEqual([1, 2, 3, 4, 5]);
+    // Only the oldest batch can tell why: the others are out of order because it failed.
+    expect(s.errors).toEqual(['NOT_ENOUGH_REPLICAS']);
+    expect(s.losses).toEqual([]);
+  });
+
+  test('retriable codes are tried again for as long as they come, at growing distances up to five seconds', async () => {
+    const s = setUp();
+    s.submit(1);
+    const waits: number[] = [];
+    for (let attempt = 0; attempt < 12; attempt += 1) {
+      await s.answer(1, NOT_ENOUGH_REPLICAS);
+      const before = s.clock.monotonicMs();
+      while (s.open().length === 0) await s.clock.advance(1);
+      waits.push(s.clock.monotonicMs() - before);
+    }
+    expect(waits.at(-1)).toBeGreaterThan(1_000);
+    expect(Math.max(...waits)).toBeLessThanOrEqual(LONGEST_BACKOFF_MS);
+    expect(waits[0]).toBeLessThan(waits.at(-1)!);
+    await s.answer(1);
+    expect(s.acknowledged).toEqual([[1, 100]]);
+  });
+
+  test('an acknowledgement ends the row of failures: the next wait is short again', async () => {
+    const s = setUp();
+    s.submit(1, 2);
+    for (let attempt = 0; attempt < 8; attempt += 1) {
+      await s.lose(1);
+      await s.lose(2);
+      await s.clock.advance(LONGEST_BACKOFF_MS);
+    }
+    await s.answer(1);
+    await s.lose(2);
+    await s.clock.advance(100);
+    expect(s.open()).toEqual([2]);
+  });
+
+  test('what only a person can end is said at ERROR, once, and tried again slowly', async () => {
+    const s = setUp();
+    s.submit(1);
+    await s.answer(1, TOPIC_AUTHORIZATION_FAILED);
+    const before = s.clock.monotonicMs();
+    await s.clock.advance(LONGEST_SLOW_BACKOFF_MS);
+    expect(s.open()).toEqual([1]);
+    await s.answer(1, TOPIC_AUTHORIZATION_FAILED);
+    expect(s.lines.filter((line) => line.level === 'error')).toHaveLength(1);
+    expect(s.lines[0]!.message).toContain('TOPIC_AUTHORIZATION_FAILED');
+    expect(s.clock.monotonicMs() - before).toBeGreaterThan(0);
+    expect(s.losses).toEqual([]);
+  });
+
+  test('a refused login is said at ERROR with its code', async () => {
+    const s = setUp();
+    s.submit(1);
+    await s.lose(1, new SkaldError('KAFKA_AUTHENTICATION', 'wrong password'));
+    expect(s.errors).toEqual(['KAFKA_AUTHENTICATION']);
+    expect(s.lines.map((line) => line.level)).toEqual(['error']);
+  });
+});
+
+describe('the identity', () => {
+  test('DUPLICATE_SEQUENCE_NUMBER: the broker has the batch, although it does not know the offset any more', async () => {
+    const s = setUp();
+    s.submit(1, 2);
+    await s.answer(1, DUPLICATE_SEQUENCE_NUMBER);
+    expect(s.acknowledged).toEqual([[1, -1]]);
+    expect(s.sender.healthy).toBe(true);
+    expect(s.open()).toEqual([2]);
+  });
+
+  test.each([
+    ['OUT_OF_ORDER_SEQUENCE_NUMBER', OUT_OF_ORDER_SEQUENCE_NUMBER, 'identity-lost'],
+    ['UNKNOWN_PRODUCER_ID', UNKNOWN_PRODUCER_ID, 'identity-lost'],
+    ['INVALID_PRODUCER_EPOCH', INVALID_PRODUCER_EPOCH, 'identity-lost'],
+    ['MESSAGE_TOO_LARGE', MESSAGE_TOO_LARGE, 'too-large'],
+    ['RECORD_LIST_TOO_LARGE', RECORD_LIST_TOO_LARGE, 'too-large'],
+  ] as const)('%s at the head: the whole window needs another identity', async (_, code, loss) => {
+    const s = setUp();
+    s.submit(1, 2, 3);
+    await s.answer(1, code);
+    expect(s.losses).toEqual([]); // two are still in flight
+    await s.answer(2, OUT_OF_ORDER_SEQUENCE_NUMBER);
+    await s.answer(3, OUT_OF_ORDER_SEQUENCE_NUMBER);
+    expect(s.losses).toEqual([{ loss, batches: [1, 2, 3] }]);
+    await s.clock.advance(LONGEST_SLOW_BACKOFF_MS);
+    expect(s.open()).toEqual([]); // until the new identity is there
+  });
+
+  test('out of order behind a batch without an answer: the window goes again under the same identity', async () => {
+    const s = setUp();
+    s.submit(1, 2);
+    await s.answer(2, OUT_OF_ORDER_SEQUENCE_NUMBER);
+    await s.lose(1);
+    await s.clock.advance(LONGEST_BACKOFF_MS);
+    expect(s.losses).toEqual([]);
+    expect(s.open()).toEqual([1, 2]);
+  });
+
+  test('a batch that is too large behind others waits until it is the oldest before it is replaced', async () => {
+    const s = setUp();
+    s.submit(1, 2, 3);
+    await s.answer(2, MESSAGE_TOO_LARGE);
+    await s.answer(1);
+    await s.answer(3, OUT_OF_ORDER_SEQUENCE_NUMBER);
+    expect(s.losses).toEqual([{ loss: 'too-large', batches: [2, 3] }]);
+  });
+
+  test('after the new identity its batches go out in order', async () => {
+    const s = setUp();
+    s.submit(1, 2);
+    await s.answer(1, UNKNOWN_PRODUCER_ID);
+    await s.answer(2, OUT_OF_ORDER_SEQUENCE_NUMBER);
+    s.sender.adopt([batch(11, 7001n), batch(12, 7001n)]);
+    expect(s.sender.healthy).toBe(true);
+    expect(s.open()).toEqual([11, 12]);
+    await s.answer(11);
+    await s.answer(12);
+    expect(s.acknowledged.map(([n]) => n)).toEqual([11, 12]);
+    expect(s.sender.waiting).toEqual([]);
+  });
+
+  test('a batch that comes while the window waits for its new identity is kept, behind it', async () => {
+    const s = setUp();
+    s.submit(1, 2);
+    await s.answer(1, UNKNOWN_PRODUCER_ID);
+    await s.answer(2, OUT_OF_ORDER_SEQUENCE_NUMBER);
+    expect(s.losses).toEqual([{ loss: 'identity-lost', batches: [1, 2] }]);
+    s.submit(3); // sealed under the old identity before anybody knew
+    s.sender.adopt([batch(11, 7001n), batch(12, 7001n)]);
+    expect(s.sender.waiting.map((b) => b.intent.n)).toEqual([11, 12, 3]);
+    await s.answer(11);
+    await s.answer(12);
+    await s.answer(3);
+    expect(s.acknowledged.map(([n]) => n)).toEqual([11, 12, 3]);
+  });
+
+  test('two identities are never in flight together', async () => {
+    const s = setUp();
+    s.submit(1, 2);
+    s.sender.submit(batch(3, 7001n));
+    s.sender.submit(batch(4, 7001n));
+    expect(s.open()).toEqual([1, 2]);
+    await s.answer(1);
+    expect(s.open()).toEqual([2]);
+    await s.answer(2);
+    expect(s.open()).toEqual([3, 4]);
+  });
+
+  test('nor when the last batch of the old identity fails and goes again', async () => {
+    const s = setUp();
+    s.submit(1);
+    s.sender.submit(batch(2, 7001n));
+    await s.lose(1);
+    await s.clock.advance(LONGEST_BACKOFF_MS);
+    expect(s.open()).toEqual([1]);
+    await s.answer(1);
+    expect(s.open()).toEqual([2]);
+  });
+});
+
+describe('when the publisher stops', () => {
+  test('nothing more is sent, what was sent may still be acknowledged', async () => {
+    const s = setUp();
+    s.submit(1, 2);
+    s.stop.abort();
+    s.submit(3);
+    await s.answer(1);
+    await s.lose(2);
+    await s.clock.advance(LONGEST_SLOW_BACKOFF_MS);
+    expect(s.sent).toEqual([1, 2]);
+    expect(s.acknowledged).toEqual([[1, 100]]);
+    expect(s.sender.waiting.map((b) => b.intent.n)).toEqual([2, 3]);
+  });
+
+  test('a wait between two attempts ends at once', async () => {
+    const s = setUp();
+    s.submit(1);
+    await s.answer(1, TOPIC_AUTHORIZATION_FAILED);
+    s.stop.abort();
+    await s.clock.advance(LONGEST_SLOW_BACKOFF_MS);
+    expect(s.sent).toEqual([1]);
+    expect(s.state.refreshes).toBe(0);
+  });
+});
