@@ -1,6 +1,7 @@
 /**
- * Carries one partition from a committed offset on: keeps the intent that an earlier owner left, then gather -> cut -> intent ->
- * upload -> commit, one chunk after the other. What follows a cut is gathered while the chunk is uploaded.
+ * Carries one partition from a committed offset on: keeps the intent that an earlier owner left, then gather
+ * -> cut -> intent -> upload -> commit, one chunk after the other. What follows a cut is gathered while the
+ * chunk is uploaded.
  */
 import type { Clock, Random } from '../shared/clock.ts';
 import type { TopicConfig } from '../shared/config/topic-config.ts';
@@ -57,7 +58,10 @@ export interface Carrying extends Omit<FetchTarget, 'topic' | 'partition'>, Hold
   check(): void;
   /** The memory budget is nearly used up. */
   cutEarly(): void;
-  /** Takes nothing more; `done` resolves when all that was taken is committed. An unfinished replay is left to the next owner. */
+  /**
+   * Takes nothing more; `done` resolves when all that was taken is committed. An unfinished replay is left to
+   * the next owner.
+   */
   drain(): void;
   /** @throws SkaldError, the signal's reason, or a bug */
   readonly done: Promise<void>;
@@ -68,7 +72,10 @@ interface Position {
   metadata: string;
 }
 
-/** `found` is what the group has for the partition; the bytes held are of `account`; everything ends with the signal. */
+/**
+ * `found` is what the group has for the partition; the bytes held are of `account`; everything ends with the
+ * signal.
+ */
 export function carryPartition(
   found: CommittedOffset,
   account: MemoryAccount,

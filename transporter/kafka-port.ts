@@ -1,5 +1,6 @@
 /**
- * All that the transporter asks of Kafka, as functions. Production passes requests on; a simulation answers them itself.
+ * All that the transporter asks of Kafka, as functions. Production passes requests on; a simulation answers
+ * them itself.
  */
 import type { KafkaCluster } from '../shared/kafka/cluster.ts';
 import type { ClusterView } from '../shared/kafka/cluster.ts';

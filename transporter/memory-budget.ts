@@ -1,4 +1,6 @@
-/** The bytes that fetched, decoded and waiting data may take in this process. Counts; it does not allocate. */
+/**
+ * The bytes that fetched, decoded and waiting data may take in this process. Counts; it does not allocate.
+ */
 export interface MemoryBudget {
   readonly limitBytes: number;
   readonly usedBytes: number;
@@ -10,7 +12,10 @@ export interface MemoryBudget {
 
 export interface MemoryAccount {
   readonly usedBytes: number;
-  /** Adds, or with a negative number gives back. Always succeeds: whoever takes has looked at `freeBytes` before. */
+  /**
+   * Adds, or with a negative number gives back. Always succeeds: whoever takes has looked at `freeBytes`
+   * before.
+   */
   add(bytes: number): void;
   /** Gives back everything; later calls do nothing. */
   close(): void;

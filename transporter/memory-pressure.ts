@@ -10,8 +10,8 @@ const START_AT = 0.75;
 const RELIEVE_TO = 0.5;
 
 /**
- * Whose chunks to cut early when the budget is nearly used up: the largest first, until what stays is half of it. Large ones first makes
- * few objects; small ones would be cut again and again for nothing.
+ * Whose chunks to cut early when the budget is nearly used up: the largest first, until what stays is half of
+ * it. Large ones first makes few objects; small ones would be cut again and again for nothing.
  */
 export function chooseForPressure<T extends Holder>(
   holders: Iterable<T>,

@@ -1,6 +1,6 @@
 /**
- * One partition while this worker owns it, through rebalances and failures: carries it, and begins again from the committed offset when that is not what
- * this worker thinks it is.
+ * One partition while this worker owns it, through rebalances and failures: carries it, and begins again from
+ * the committed offset when that is not what this worker thinks it is.
  */
 import { setMaxListeners } from 'node:events';
 import { backoffMs } from '../shared/clock.ts';
@@ -15,11 +15,15 @@ export interface PartitionFlow extends FetchTarget, Holder {
   check(): void;
   cutEarly(): void;
   /**
-   * A new generation in which the partition is ours again, and what is committed in it. What was gathered stays if that is what we know;
-   * otherwise somebody else owned the partition in between, and everything begins anew from there.
+   * A new generation in which the partition is ours again, and what is committed in it. What was gathered
+   * stays if that is what we know; otherwise somebody else owned the partition in between, and everything
+   * begins anew from there.
    */
   reconcile(committed: CommittedOffset): void;
-  /** Takes nothing more, and ends when all that was taken is stored and committed. An unfinished replay is left to the next owner. */
+  /**
+   * Takes nothing more, and ends when all that was taken is stored and committed. An unfinished replay is
+   * left to the next owner.
+   */
   drain(): Promise<void>;
   /** The partition is not ours any more: forgets everything that is not committed. */
   abandon(): void;

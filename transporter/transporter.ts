@@ -1,6 +1,7 @@
 /**
- * The transporter: assign -> fetch -> decode -> cut -> intent -> upload -> commit (worker.ts has that flow). This file owns what it runs on:
- * connections, the store, worker threads, the status server, and how it stops.
+ * The transporter: assign -> fetch -> decode -> cut -> intent -> upload -> commit (worker.ts has that flow).
+ * This file owns what it runs on: connections, the store, worker threads, the status server, and how it
+ * stops.
  */
 import { type Clock, type Random, systemClock } from '../shared/clock.ts';
 import type { TransporterConfig } from '../shared/config/transporter-config.ts';
@@ -30,13 +31,19 @@ export interface TransporterOptions {
 export interface RunningTransporter {
   /** Port of the status server; undefined when it is off. */
   readonly statusPort: number | undefined;
-  /** Stops fetching, stores and commits what it has up to `shutdownTimeoutMs`, leaves the group, and lets go of everything. Twice is fine. */
+  /**
+   * Stops fetching, stores and commits what it has up to `shutdownTimeoutMs`, leaves the group, and lets go
+   * of everything. Twice is fine.
+   */
   close(): Promise<void>;
   /** Resolves after `close`; rejects when the transporter cannot go on. */
   readonly done: Promise<void>;
 }
 
-/** @throws SkaldError CONFIG_INVALID, STORE_BUCKET_MISSING, STORE_DENIED, STORE_UNREACHABLE, STORE_FAILED, STATUS_LISTEN_FAILED */
+/**
+ * @throws SkaldError CONFIG_INVALID, STORE_BUCKET_MISSING, STORE_DENIED, STORE_UNREACHABLE, STORE_FAILED,
+ * STATUS_LISTEN_FAILED
+ */
 export async function startTransporter(options: TransporterOptions): Promise<RunningTransporter> {
   const { config, logger } = options;
   const clock = options.clock ?? systemClock;

@@ -1,7 +1,10 @@
 /** Lets one loop (and only one) wait for something to change without asking again and again. */
 export interface Wakeup {
   notify(): void;
-  /** Resolves at the next `notify`, or at once when there was one since the last wait, or when the signal aborts. */
+  /**
+   * Resolves at the next `notify`, or at once when there was one since the last wait, or when the signal
+   * aborts.
+   */
   wait(signal: AbortSignal): Promise<void>;
 }
 

@@ -1,8 +1,9 @@
 /**
  * A worker of the fleet: assign -> fetch -> decode -> cut -> intent -> upload -> commit.
  *
- * The group assigns partitions; each has a flow (partition-flow.ts), which is what the fetcher fetches for. Kafka, store, decoder, clock and randomness are
- * given, so that a simulation can own them; transporter.ts gives the real ones.
+ * The group assigns partitions; each has a flow (partition-flow.ts), which is what the fetcher fetches for.
+ * Kafka, store, decoder, clock and randomness are given, so that a simulation can own them; transporter.ts
+ * gives the real ones.
  */
 import type { Clock, Random } from '../shared/clock.ts';
 import type { TransporterConfig } from '../shared/config/transporter-config.ts';

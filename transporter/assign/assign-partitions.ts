@@ -16,13 +16,14 @@ export interface AssignablePartition extends TopicPartition {
 }
 
 /**
- * Gives every partition to one member. In this order of weight: members differ by at most one partition; as many
- * partitions as possible have their leader in the member's rack; then as many as possible a replica; then as few as
- * possible change hands. Unlike KIP-881 the leader's rack counts before a replica's: producers write to it.
+ * Gives every partition to one member. In this order of weight: members differ by at most one partition; as
+ * many partitions as possible have their leader in the member's rack; then as many as possible a replica;
+ * then as few as possible change hands. Unlike KIP-881 the leader's rack counts before a replica's: producers
+ * write to it.
  *
- * Exact, as a flow of least cost. Partitions that look the same (owner, leader's rack, replicas' racks) are one node and
- * members of one rack hang behind one node, so the network stays small. The result depends only on the content of the
- * arguments, not on their order.
+ * Exact, as a flow of least cost. Partitions that look the same (owner, leader's rack, replicas' racks) are
+ * one node and members of one rack hang behind one node, so the network stays small. The result depends only
+ * on the content of the arguments, not on their order.
  */
 export function assignPartitions(input: {
   members: readonly AssignableMember[];
@@ -83,7 +84,8 @@ export function assignPartitions(input: {
   });
   network.solve(source, sink);
 
-  // Take the flow apart: what a kind sent to its owner stays there, what it sent to a hub is dealt out from the hub.
+  // Take the flow apart: what a kind sent to its owner stays there, what it sent to a hub is dealt out from
+  // the hub.
   const atHub = new Map<number, AssignablePartition[]>();
   const rest = kinds.map((kind) => [...kind.partitions]);
   for (const { kind, to, edge } of kindEdges) {
@@ -108,7 +110,10 @@ interface Kind {
   partitions: AssignablePartition[];
 }
 
-/** Groups the partitions that cost the same everywhere. Racks without a member are left out: they make no difference. */
+/**
+ * Groups the partitions that cost the same everywhere. Racks without a member are left out: they make no
+ * difference.
+ */
 function kindsOfPartitions(
   members: readonly AssignableMember[],
   partitions: readonly AssignablePartition[],

@@ -5,8 +5,9 @@ import { comparePartitions, compareText } from '../topic-partition.ts';
 import { type AssignablePartition, assignPartitions } from './assign-partitions.ts';
 
 /**
- * What the group's leader answers: the partitions of every topic, dealt out among the members that subscribe to it. Topics with the same subscribers
- * are dealt out together; differing subscriptions only exist while a fleet takes over a new configuration.
+ * What the group's leader answers: the partitions of every topic, dealt out among the members that subscribe
+ * to it. Topics with the same subscribers are dealt out together; differing subscriptions only exist while a
+ * fleet takes over a new configuration.
  */
 export function assignTopics(
   members: readonly MemberSubscription[],

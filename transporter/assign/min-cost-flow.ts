@@ -1,10 +1,13 @@
 /**
- * Minimum-cost maximum flow by the primal-dual method: shortest paths by reduced costs give potentials, then a blocking
- * flow fills every path of that cost at once. The rounds are as many as there are distinct path costs, few for us.
+ * Minimum-cost maximum flow by the primal-dual method: shortest paths by reduced costs give potentials, then
+ * a blocking flow fills every path of that cost at once. The rounds are as many as there are distinct path
+ * costs, few for us.
  * Source: Ahuja, Magnanti, Orlin, "Network Flows", section 9.8.
  */
 export interface FlowNetwork {
-  /** Returns the number of the edge, for `flowOf`. Costs are whole numbers, not negative; so are capacities. */
+  /**
+   * Returns the number of the edge, for `flowOf`. Costs are whole numbers, not negative; so are capacities.
+   */
   addEdge(from: number, to: number, capacity: number, cost: number): number;
   /** Sends as much as possible from source to sink at the least cost; returns how much. */
   solve(source: number, sink: number): number;
@@ -57,7 +60,10 @@ export function createFlowNetwork(nodes: number): FlowNetwork {
     return true;
   };
 
-  /** Levels by breadth over edges of reduced cost zero; a path that goes up one level per edge cannot run in a circle. */
+  /**
+   * Levels by breadth over edges of reduced cost zero; a path that goes up one level per edge cannot run in a
+   * circle.
+   */
   const layer = (source: number, sink: number): boolean => {
     level.fill(-1);
     nextEdge.fill(0);

@@ -33,8 +33,9 @@ export interface OwnershipOptions {
 const BACKOFF = { baseMs: 100, maxMs: 5_000 };
 
 /**
- * At each new generation: what left is forgotten, and nothing is committed before the group's offsets have been read again. They tell whether somebody else
- * had a partition in between: then they are not the ones that its flow knows, and it begins anew. Meanwhile fetching and decoding go on. Reading them in the new
+ * At each new generation: what left is forgotten, and nothing is committed before the group's offsets have
+ * been read again. They tell whether somebody else had a partition in between: then they are not the ones
+ * that its flow knows, and it begins anew. Meanwhile fetching and decoding go on. Reading them in the new
  * generation is safe, because the coordinator refuses from its beginning on what older generations commit.
  */
 export function createOwnership(options: OwnershipOptions): Ownership {

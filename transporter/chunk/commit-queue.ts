@@ -12,9 +12,10 @@ import { createWakeup } from '../wakeup.ts';
 /** Commits of all partitions: many travel in one request, one request at a time. */
 export interface CommitQueue {
   /**
-   * Resolves when the coordinator has the commit for certain. There is at most one at a time for each partition.
-   * @throws SkaldError KAFKA_REFUSED when it can never succeed; the signal's reason when that aborts first: then it may
-   * or may not have happened
+   * Resolves when the coordinator has the commit for certain. There is at most one at a time for each
+   * partition.
+   * @throws SkaldError KAFKA_REFUSED when it can never succeed; the signal's reason when that aborts first:
+   * then it may or may not have happened
    */
   commit(offset: OffsetToCommit, signal: AbortSignal): Promise<void>;
   /** Nothing is sent until `resume`: the generation is over, or its owner must look at the offsets first. */
@@ -43,7 +44,10 @@ interface Waiting {
 const MAX_BATCH = 500;
 const BACKOFF = { baseMs: 100, maxMs: 5_000 };
 
-/** This generation is over. The group tells the new one to whoever belongs to it; until then nothing can be committed. */
+/**
+ * This generation is over. The group tells the new one to whoever belongs to it; until then nothing can be
+ * committed.
+ */
 const GENERATION_OVER: ReadonlySet<number> = new Set([
   KafkaCode.ILLEGAL_GENERATION,
   KafkaCode.UNKNOWN_MEMBER_ID,

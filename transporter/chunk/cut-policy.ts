@@ -1,6 +1,9 @@
 import type { ChunkConfig } from '../../shared/config/objects-config.ts';
 
-/** Why a chunk was cut. `pressure`: the memory budget is nearly used up; `buckets`: too many objects open at once. */
+/**
+ * Why a chunk was cut. `pressure`: the memory budget is nearly used up; `buckets`: too many objects open at
+ * once.
+ */
 export type CutReason = 'bytes' | 'buckets' | 'age' | 'bucket-end' | 'pressure' | 'shutdown';
 
 /** A chunk's records can spread over any number of time buckets, and each bucket is an object of its own. */
@@ -30,8 +33,9 @@ export function cutDue(
 }
 
 /**
- * The bucket end to cut at, after a batch whose newest record belongs into a bucket that ends at `endMs`. A bucket that
- * was over already when its records came is late: it waits for the other limits, or every late record would cut a chunk.
+ * The bucket end to cut at, after a batch whose newest record belongs into a bucket that ends at `endMs`. A
+ * bucket that was over already when its records came is late: it waits for the other limits, or every late
+ * record would cut a chunk.
  */
 export function earlierBucketEnd(
   currentMs: number,

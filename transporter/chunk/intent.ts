@@ -4,15 +4,19 @@ import { messageOf, SkaldError } from '../../shared/errors.ts';
 import type { Layout } from './layout.ts';
 
 /**
- * A promise, committed as the offset's metadata before anything is uploaded: the records from the committed offset up to
- * `end` become objects under `layout`, and no other cut of them is ever made. Whoever owns the partition next keeps it.
+ * A promise, committed as the offset's metadata before anything is uploaded: the records from the committed
+ * offset up to `end` become objects under `layout`, and no other cut of them is ever made. Whoever owns the
+ * partition next keeps it.
  */
 export interface Intent {
   /** Exclusive. */
   end: number;
   /** Bytes of the finished objects: what a new owner must hold in memory to make them again. */
   objectBytes: number;
-  /** Everything that names and contents depend on, so that a changed configuration does not move a promised chunk. */
+  /**
+   * Everything that names and contents depend on, so that a changed configuration does not move a promised
+   * chunk.
+   */
   layout: Layout;
 }
 
@@ -28,7 +32,10 @@ const intentSchema = z.strictObject({
 /** The broker's default for `offset.metadata.max.bytes`. */
 const MAX_METADATA_BYTES = 4096;
 
-/** @throws SkaldError CONFIG_INVALID when prefix and template are so long that the broker would refuse the intent */
+/**
+ * @throws SkaldError CONFIG_INVALID when prefix and template are so long that the broker would refuse the
+ * intent
+ */
 export function encodeIntent({ end, objectBytes, layout }: Intent): string {
   const { prefix, template, bucket, timeZone, format, codec, level } = layout;
   const text = JSON.stringify({
@@ -48,7 +55,8 @@ export function encodeIntent({ end, objectBytes, layout }: Intent): string {
 }
 
 /**
- * The intent in the metadata of the offset `start`; undefined when there is none, also when the metadata is some other program's.
+ * The intent in the metadata of the offset `start`; undefined when there is none, also when the metadata is
+ * some other program's.
  * @throws SkaldError INTENT_UNREADABLE when it is an intent that this version cannot keep
  */
 export function decodeIntent(metadata: string, start: number): Intent | undefined {

@@ -26,7 +26,10 @@ export interface ObjectPlace {
   firstOffset: number;
 }
 
-/** The name of an object. A function of its arguments only: whoever makes the object again gives it the same name. */
+/**
+ * The name of an object. A function of its arguments only: whoever makes the object again gives it the same
+ * name.
+ */
 export function objectName(layout: Layout, place: ObjectPlace): string {
   const label = place.bucketLabel;
   const value: Readonly<Record<string, string>> = {

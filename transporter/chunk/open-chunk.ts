@@ -14,7 +14,10 @@ export interface ChunkObject {
   metadata: Record<string, string>;
 }
 
-/** Records [start, end) of one partition as objects. Where nothing but transaction markers was, there are none. */
+/**
+ * Records [start, end) of one partition as objects. Where nothing but transaction markers was, there are
+ * none.
+ */
 export interface Chunk extends TopicPartition {
   start: number;
   end: number;

@@ -1,12 +1,16 @@
 /** Lets as many replays begin as fit into a part of the memory budget, and at least one. */
 export interface ReplayQueue {
-  /** Resolves when a replay of so many bytes may begin, with what to call at its end. @throws the signal's reason */
+  /**
+   * Resolves when a replay of so many bytes may begin, with what to call at its end. @throws the signal's
+   * reason
+   */
   enter(bytes: number, signal: AbortSignal): Promise<() => void>;
 }
 
 /**
- * A replay cannot be cut short: all its bytes must be in memory before it can be finished and give them back. A worker that takes over a thousand partitions
- * with a thousand intents would hold a part of each and could finish none.
+ * A replay cannot be cut short: all its bytes must be in memory before it can be finished and give them back.
+ * A worker that takes over a thousand partitions with a thousand intents would hold a part of each and could
+ * finish none.
  */
 export function createReplayQueue(limitBytes: number): ReplayQueue {
   let usedBytes = 0;

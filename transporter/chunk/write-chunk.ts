@@ -19,8 +19,9 @@ export interface WriteChunkOptions {
 const BACKOFF = { baseMs: 500, maxMs: 30_000 };
 
 /**
- * intent -> upload -> commit. When it resolves, the chunk is stored and the partition's offset is its end; when it rejects, whoever owns the
- * partition next finds either the old offset, or the intent and does the same again.
+ * intent -> upload -> commit. When it resolves, the chunk is stored and the partition's offset is its end;
+ * when it rejects, whoever owns the partition next finds either the old offset, or the intent and does the
+ * same again.
  */
 export async function writeChunk(chunk: Chunk, options: WriteChunkOptions): Promise<void> {
   // A stretch of nothing but transaction markers has no effect that an intent would have to announce.
@@ -48,13 +49,14 @@ async function storeObjects(chunk: Chunk, options: WriteChunkOptions): Promise<v
     return untilStored(chunk, name, options, () => store.put(name, parts, { contentType, metadata, signal }));
   };
   const results = await Promise.allSettled(chunk.objects.map(put));
-  // Only after the last has come to rest: nothing of this chunk is still on its way when its owner does something else.
+  // Only after the last has come to rest: nothing of this chunk is still on its way when its owner does
+  // something else.
   for (const result of results) if (result.status === 'rejected') throw result.reason;
 }
 
 /**
- * Tries for as long as the partition is ours: what is fetched waits in the memory budget meanwhile, so an outage of any length costs nothing but
- * delay, and the problem is logged and shown as not ready.
+ * Tries for as long as the partition is ours: what is fetched waits in the memory budget meanwhile, so an
+ * outage of any length costs nothing but delay, and the problem is logged and shown as not ready.
  */
 async function untilStored(
   { topic, partition, start, end }: Chunk,
@@ -82,7 +84,10 @@ async function untilStored(
   }
 }
 
-/** Whether an intent for this partition fits into the offset's metadata, before any record is read. @throws SkaldError CONFIG_INVALID */
+/**
+ * Whether an intent for this partition fits into the offset's metadata, before any record is read. @throws
+ * SkaldError CONFIG_INVALID
+ */
 export function checkIntentFits(layout: Chunk['layout']): void {
   encodeIntent({ end: Number.MAX_SAFE_INTEGER, objectBytes: Number.MAX_SAFE_INTEGER, layout });
 }

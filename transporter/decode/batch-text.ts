@@ -17,9 +17,10 @@ export interface BatchText {
 const LINE_FEED = 0x0a;
 
 /**
- * Format `lines`: the value of each record in [fromOffset, toOffset), and a line feed; a null value is an empty line. Values move to the front of the section that
- * they are in, over bytes that were read already: a record takes at least seven bytes beside its value, so a line always fits before the
- * record's end. Thus nothing is allocated per record, and a batch whose records are all of one bucket is one run.
+ * Format `lines`: the value of each record in [fromOffset, toOffset), and a line feed; a null value is an
+ * empty line. Values move to the front of the section that they are in, over bytes that were read already: a
+ * record takes at least seven bytes beside its value, so a line always fits before the record's end. Thus
+ * nothing is allocated per record, and a batch whose records are all of one bucket is one run.
  * @throws SkaldError WIRE_CORRUPT; the section is worthless then
  */
 export function linesOf(

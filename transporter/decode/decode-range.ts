@@ -14,8 +14,8 @@ export type DecodeLayout = Pick<TopicConfig, 'bucket' | 'timeZone' | 'format' | 
 /** Records [fromOffset, toOffset) of one partition, as the broker sent them. */
 export interface DecodeJob {
   /**
-   * Whole record batches that overlap the range, in the order of their offsets. Each buffer owns its ArrayBuffer: a pool
-   * takes them away.
+   * Whole record batches that overlap the range, in the order of their offsets. Each buffer owns its
+   * ArrayBuffer: a pool takes them away.
    */
   recordSets: Uint8Array[];
   fromOffset: number;
@@ -43,12 +43,15 @@ export interface DecodedRange {
   undecodable: UndecodableBatch[];
 }
 
-/** A batch whose text would be larger than this is taken for damaged or hostile; brokers take batches of 1 MiB by default. */
+/**
+ * A batch whose text would be larger than this is taken for damaged or hostile; brokers take batches of 1 MiB
+ * by default.
+ */
 const MAX_BATCH_TEXT_BYTES = 256 * 1024 * 1024;
 
 /**
- * Checks, decompresses, sorts into time buckets, formats and compresses. A function of the job alone, but for the bytes of frames,
- * which depend on how a range was divided into jobs; their text does not.
+ * Checks, decompresses, sorts into time buckets, formats and compresses. A function of the job alone, but for
+ * the bytes of frames, which depend on how a range was divided into jobs; their text does not.
  */
 export async function decodeRange(job: DecodeJob): Promise<DecodedRange> {
   const { layout } = job;
@@ -61,7 +64,8 @@ export async function decodeRange(job: DecodeJob): Promise<DecodedRange> {
       try {
         const header = verifiedHeader(recordSet, span, { ...job, expectedOffset });
         const section = await decompressRecords(recordSet, header, MAX_BATCH_TEXT_BYTES);
-        // Formatting overwrites the section in place; the fetched bytes must stay as they are for the quarantine.
+        // Formatting overwrites the section in place; the fetched bytes must stay as they are for the
+        // quarantine.
         const own = section.buffer === recordSet.buffer ? new Uint8Array(section) : section;
         for (const text of linesOf(own, header, job, findBucket)) addText(buckets, text);
         expectedOffset = header.lastOffset + 1;

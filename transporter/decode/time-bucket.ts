@@ -3,11 +3,14 @@ import type { TimeBucket } from '../../shared/config/object-layout.ts';
 /** A stretch of time whose records belong into one bucket. */
 export interface BucketSpan {
   /**
-   * Start of the bucket on the wall clock of its time zone, as `YYYY-MM-DDTHH:MM`. It names the bucket: the hour that a
-   * clock shows twice when summer time ends is one bucket.
+   * Start of the bucket on the wall clock of its time zone, as `YYYY-MM-DDTHH:MM`. It names the bucket: the
+   * hour that a clock shows twice when summer time ends is one bucket.
    */
   label: string;
-  /** Unix milliseconds, inclusive and exclusive. Shorter than the bucket where the zone changes its offset inside it. */
+  /**
+   * Unix milliseconds, inclusive and exclusive. Shorter than the bucket where the zone changes its offset
+   * inside it.
+   */
   startMs: number;
   endMs: number;
 }
@@ -16,13 +19,16 @@ const MINUTE_MS = 60_000;
 const SIZE_MS: Readonly<Record<TimeBucket, number>> = { minute: MINUTE_MS, hour: 3_600_000, day: 86_400_000 };
 
 /**
- * Producers can send any 64-bit number as a timestamp, and -1 for none. What lies outside the years 1970 to 9999 goes to
- * the nearest end, because names have four digits for the year.
+ * Producers can send any 64-bit number as a timestamp, and -1 for none. What lies outside the years 1970 to
+ * 9999 goes to the nearest end, because names have four digits for the year.
  */
 const FIRST_MS = 0;
 const LAST_MS = Date.UTC(9999, 11, 30);
 
-/** Returns a function from a record's timestamp to the span that holds it, for buckets in UTC or a zone of the IANA database. */
+/**
+ * Returns a function from a record's timestamp to the span that holds it, for buckets in UTC or a zone of the
+ * IANA database.
+ */
 export function bucketFinder(bucket: TimeBucket, timeZone: string): (timestampMs: number) => BucketSpan {
   const sizeMs = SIZE_MS[bucket];
   const offsetAt = timeZone === 'UTC' ? () => 0 : zoneOffset(timeZone);
@@ -43,7 +49,10 @@ export function bucketFinder(bucket: TimeBucket, timeZone: string): (timestampMs
   };
 }
 
-/** The part of the span around `at` in which the zone keeps its offset; a zone changes it at most once in a day. */
+/**
+ * The part of the span around `at` in which the zone keeps its offset; a zone changes it at most once in a
+ * day.
+ */
 function spanOfOffset(
   { startMs, endMs }: { startMs: number; endMs: number },
   at: number,
@@ -68,7 +77,10 @@ function spanOfOffset(
   };
 }
 
-/** Milliseconds to add to UTC for the wall clock of the zone. Slow (microseconds): call it per bucket, not per record. */
+/**
+ * Milliseconds to add to UTC for the wall clock of the zone. Slow (microseconds): call it per bucket, not per
+ * record.
+ */
 function zoneOffset(timeZone: string): (ms: number) => number {
   const format = new Intl.DateTimeFormat('en-US', {
     timeZone,

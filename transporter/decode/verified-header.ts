@@ -27,8 +27,8 @@ export interface BatchPlace {
 }
 
 /**
- * The header after all checks. The CRC does not cover the base offset, but batches follow each other: one that goes back is damaged, or its records
- * came before. Only the first may begin before the range does.
+ * The header after all checks. The CRC does not cover the base offset, but batches follow each other: one
+ * that goes back is damaged, or its records came before. Only the first may begin before the range does.
  * @throws SkaldError WIRE_CORRUPT, WIRE_UNSUPPORTED
  */
 export function verifiedHeader(

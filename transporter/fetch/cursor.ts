@@ -6,13 +6,21 @@ import { chooseSource, type FetchSource, type PreferredReplica } from './replica
 
 /** A partition that wants record batches. */
 export interface FetchTarget extends TopicPartition {
-  /** The offset to fetch from; undefined while there is none. An answer for another offset than this is about the past. */
+  /**
+   * The offset to fetch from; undefined while there is none. An answer for another offset than this is about
+   * the past.
+   */
   readonly position: number | undefined;
-  /** `none`: what came first is not yet stored. `urgent`: needs records also when the memory budget is used up. */
+  /**
+   * `none`: what came first is not yet stored. `urgent`: needs records also when the memory budget is used
+   * up.
+   */
   readonly appetite: 'none' | 'normal' | 'urgent';
   /** Set after damaged bytes: another replica may have better ones. */
   readonly isLeaderOnly: boolean;
-  /** An answer for the position; may be empty. @throws SkaldError WIRE_CORRUPT when nothing in it makes sense */
+  /**
+   * An answer for the position; may be empty. @throws SkaldError WIRE_CORRUPT when nothing in it makes sense
+   */
   onAnswer(answer: FetchedPartition): void;
   /** The leader does not have the position. There is no appetite until that is resolved. */
   onOutOfRange(leader: number): void;
@@ -29,7 +37,10 @@ export interface Cursor extends Failing {
   target: FetchTarget;
   isInFlight: boolean;
   preferred: PreferredReplica | undefined;
-  /** A follower failed: until then the leader is asked without a rack, so that it does not send us there again. */
+  /**
+   * A follower failed: until then the leader is asked without a rack, so that it does not send us there
+   * again.
+   */
   onlyLeaderUntilMs: number;
 }
 

@@ -55,12 +55,15 @@ interface Ask {
 const MIN_REQUEST_BYTES = 256 * 1024;
 
 /**
- * Fetches from each broker with at most one request at a time, for all its partitions that have appetite, those first that were served longest
- * ago. The bytes that an answer may bring are taken out of the memory budget before it is asked for.
+ * Fetches from each broker with at most one request at a time, for all its partitions that have appetite,
+ * those first that were served longest ago. The bytes that an answer may bring are taken out of the memory
+ * budget before it is asked for.
  */
 export function createFetcher(options: FetcherOptions): Fetcher {
   const { kafka, topology, config, rack, budget, clock, random, metrics, problems, signal } = options;
-  /** In the order in which they were last served: brokers fill an answer in the order of the request (KIP-74). */
+  /**
+   * In the order in which they were last served: brokers fill an answer in the order of the request (KIP-74).
+   */
   const cursors = new Map<string, Cursor>();
   const nodes = new Map<number, Failing & { isBusy: boolean }>();
   const reserved = budget.open();

@@ -6,7 +6,9 @@ import type { AskLogOffset } from './log-offsets.ts';
 export type RangeAdvice =
   /** Records were deleted before they were carried; go on behind the gap. */
   | { kind: 'skip'; to: number }
-  /** The log ends before the offset. What was carried of it was of another log; go on from there as if new. */
+  /**
+   * The log ends before the offset. What was carried of it was of another log; go on from there as if new.
+   */
   | { kind: 'move'; to: number }
   | { kind: 'ask-again' };
 

@@ -26,7 +26,10 @@ export function partitionInfo(
   return guess?.partition === partition ? guess : partitions?.find((info) => info.partition === partition);
 }
 
-/** Where to fetch a partition: the preferred replica while it is good for it, else the leader; undefined when there is none. */
+/**
+ * Where to fetch a partition: the preferred replica while it is good for it, else the leader; undefined when
+ * there is none.
+ */
 export function chooseSource(
   view: ClusterView | undefined,
   target: TopicPartition,

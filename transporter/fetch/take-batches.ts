@@ -23,11 +23,13 @@ export interface TakenPiece {
 const PIECE_BYTES = 1024 * 1024;
 
 /**
- * What of an answer is to be carried: not the markers of transactions, not the batches of aborted ones, and nothing from `endOffset` on.
- * The first batch may begin before `fetchOffset` and the last one may end after `endOffset`: the decoder cuts them.
+ * What of an answer is to be carried: not the markers of transactions, not the batches of aborted ones, and
+ * nothing from `endOffset` on. The first batch may begin before `fetchOffset` and the last one may end after
+ * `endOffset`: the decoder cuts them.
  *
- * The bytes are copied, so that the answer, which holds many partitions, can be freed. Nothing is verified here: a batch whose header makes
- * no sense is taken along for the decoder to judge, and the next offset is then the base offset of the batch after it.
+ * The bytes are copied, so that the answer, which holds many partitions, can be freed. Nothing is verified
+ * here: a batch whose header makes no sense is taken along for the decoder to judge, and the next offset is
+ * then the base offset of the batch after it.
  * @throws SkaldError WIRE_CORRUPT when the lengths make no sense from the first batch on
  */
 export function takeBatches(
@@ -89,7 +91,10 @@ function wholeBatches(records: Uint8Array): BatchSpan[] {
   }
 }
 
-/** The header if it can be read and its offsets are between what was taken and what the broker has; the first batch may begin earlier. */
+/**
+ * The header if it can be read and its offsets are between what was taken and what the broker has; the first
+ * batch may begin earlier.
+ */
 function plausibleHeader(
   records: Uint8Array,
   span: BatchSpan,
@@ -105,8 +110,9 @@ function plausibleHeader(
 }
 
 /**
- * Whether a batch belongs to an aborted transaction, asked for each batch in order. The broker lists the aborted transactions that overlap the answer
- * by producer and first offset; each ends with the producer's next marker. As org.apache.kafka.clients.consumer.internals.CompletedFetch (KIP-98).
+ * Whether a batch belongs to an aborted transaction, asked for each batch in order. The broker lists the
+ * aborted transactions that overlap the answer by producer and first offset; each ends with the producer's
+ * next marker. As org.apache.kafka.clients.consumer.internals.CompletedFetch (KIP-98).
  */
 function abortedFilter(aborted: FetchedPartition['abortedTransactions']): (header: BatchHeader) => boolean {
   const open = new Set<bigint>();

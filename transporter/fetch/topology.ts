@@ -3,7 +3,10 @@ import { isSkaldError } from '../../shared/errors.ts';
 import type { ClusterView } from '../../shared/kafka/cluster.ts';
 import type { RepeatedLog } from '../../shared/telemetry/repeated-log.ts';
 
-/** What is known of brokers, racks and leaders: asked for again when it is old, and when someone finds that it is wrong. */
+/**
+ * What is known of brokers, racks and leaders: asked for again when it is old, and when someone finds that it
+ * is wrong.
+ */
 export interface Topology {
   /** Undefined until a broker has answered for the first time. */
   readonly view: ClusterView | undefined;
@@ -13,7 +16,10 @@ export interface Topology {
   readonly done: Promise<void>;
 }
 
-/** Between two questions: soon enough for a new leader, and rare enough for a partition that has none for an hour. */
+/**
+ * Between two questions: soon enough for a new leader, and rare enough for a partition that has none for an
+ * hour.
+ */
 const BACKOFF = { baseMs: 100, maxMs: 5_000 };
 
 export function watchTopology(options: {

@@ -18,7 +18,8 @@ export function verdictOf(answer: FetchedPartition | { errorCode: number }, sour
     return { kind: source.isLeader ? 'out-of-range' : 'follower-behind' };
   }
   if (errorCode !== KafkaCode.NONE) return { kind: 'failed', errorCode };
-  // A request as a whole can only fail with an error; a partition that is missing without one is a broker's bug.
+  // A request as a whole can only fail with an error; a partition that is missing without one is a broker's
+  // bug.
   if (!('records' in answer)) return { kind: 'failed', errorCode: UNKNOWN_SERVER_ERROR };
   const { preferredReadReplica } = answer;
   if (preferredReadReplica >= 0 && preferredReadReplica !== source.nodeId) {

@@ -6,15 +6,15 @@ import { messageOf, SkaldError } from '../../shared/errors.ts';
 import type { ObjectStore } from './object-store.ts';
 
 /**
- * Files that are not objects begin with a dot: unfinished ones (`.name.part-…`, one to a writer, because an owner that
- * lost the partition may still write) and the metadata beside an object (`.name.meta.json`).
+ * Files that are not objects begin with a dot: unfinished ones (`.name.part-…`, one to a writer, because an
+ * owner that lost the partition may still write) and the metadata beside an object (`.name.meta.json`).
  */
 const partPrefix = (file: string): string => `.${basename(file)}.part-`;
 const metadataName = (file: string): string => join(dirname(file), `.${basename(file)}.meta.json`);
 
 /**
- * Objects as files in a folder. Each is written beside its place, synced, and renamed over it, then the folder is synced:
- * after a crash there is the whole object or none (POSIX rename is atomic).
+ * Objects as files in a folder. Each is written beside its place, synced, and renamed over it, then the
+ * folder is synced: after a crash there is the whole object or none (POSIX rename is atomic).
  */
 export function openLocalStore(config: LocalStoreConfig): ObjectStore {
   const root = resolve(config.directory);
@@ -81,7 +81,9 @@ async function writeSynced(file: string, parts: readonly Uint8Array[]): Promise<
   }
 }
 
-/** Makes the folder, and syncs the parent of each that is new: a folder is durable when its entry above is. */
+/**
+ * Makes the folder, and syncs the parent of each that is new: a folder is durable when its entry above is.
+ */
 async function makeFolder(folder: string): Promise<void> {
   const first = await mkdir(folder, { recursive: true });
   if (first === undefined) return;

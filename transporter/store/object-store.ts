@@ -1,4 +1,7 @@
-/** What the transporter needs of a place for objects. Implementations retry what is worth retrying, within a bound. */
+/**
+ * What the transporter needs of a place for objects. Implementations retry what is worth retrying, within a
+ * bound.
+ */
 export interface ObjectStore {
   /** Where objects go, for log lines, such as `s3://bucket`. */
   readonly location: string;
@@ -10,15 +13,16 @@ export interface ObjectStore {
   check(): Promise<void>;
 
   /**
-   * Writes an object whole or not at all, over one of the same name if there is one. It is durable when the promise resolves.
-   * Parts are read until then. Aborting the signal gives up soon; the object may or may not be written.
+   * Writes an object whole or not at all, over one of the same name if there is one. It is durable when the
+   * promise resolves. Parts are read until then. Aborting the signal gives up soon; the object may or may not
+   * be written.
    * @throws SkaldError as `check`
    */
   put(key: string, parts: readonly Uint8Array[], options: PutOptions): Promise<void>;
 
   /**
-   * Drops what an owner that died left unfinished under this very name, so that it is not paid for for ever. An owner that
-   * still lives and loses its upload this way has lost the partition before.
+   * Drops what an owner that died left unfinished under this very name, so that it is not paid for for ever.
+   * An owner that still lives and loses its upload this way has lost the partition before.
    */
   abortUnfinished(key: string): Promise<void>;
 

@@ -1,7 +1,10 @@
 /** S3 takes at most this many parts: docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
 const MAX_PARTS = 10_000;
 
-/** Cuts `totalBytes` into parts of `partBytes`, or of more when there would be too many of them; the last may be smaller. */
+/**
+ * Cuts `totalBytes` into parts of `partBytes`, or of more when there would be too many of them; the last may
+ * be smaller.
+ */
 export function partRanges(totalBytes: number, partBytes: number): { start: number; end: number }[] {
   const size = Math.max(partBytes, Math.ceil(totalBytes / MAX_PARTS));
   const ranges: { start: number; end: number }[] = [];

@@ -23,8 +23,9 @@ const CONNECT_TIMEOUT_MS = 5_000;
 export type RequestObserver = (request: { seconds: number; errorCode: string | undefined }) => void;
 
 /**
- * Objects in S3 or a store that speaks its protocol. Bodies are buffers, never streams, and each carries its CRC-32C in a
- * header that the store checks before it answers: some stores ignore the trailing checksums that streams need.
+ * Objects in S3 or a store that speaks its protocol. Bodies are buffers, never streams, and each carries its
+ * CRC-32C in a header that the store checks before it answers: some stores ignore the trailing checksums that
+ * streams need.
  * Source: docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
  */
 export function openS3Store(config: S3StoreConfig, observe: RequestObserver = () => {}): ObjectStore {
@@ -65,8 +66,9 @@ export function openS3Store(config: S3StoreConfig, observe: RequestObserver = ()
   };
 
   /**
-   * One request in one slot, timed, with the SDK's retries inside and its errors turned into ours. It gets a signal of its own: the SDK leaves
-   * listeners on the one that it is given, and the caller's lives as long as a partition is owned.
+   * One request in one slot, timed, with the SDK's retries inside and its errors turned into ours. It gets a
+   * signal of its own: the SDK leaves listeners on the one that it is given, and the caller's lives as long
+   * as a partition is owned.
    */
   const request = async <T>(
     where: Record<string, string>,
@@ -152,8 +154,8 @@ export function openS3Store(config: S3StoreConfig, observe: RequestObserver = ()
         client.send(new CompleteMultipartUploadCommand(input), sending),
       );
     } catch (error) {
-      // Unfinished parts are paid for. When this fails as well, the next owner's abortUnfinished or the bucket's
-      // lifecycle rule removes them; the first error is the one to report.
+      // Unfinished parts are paid for. When this fails as well, the next owner's abortUnfinished or the
+      // bucket's lifecycle rule removes them; the first error is the one to report.
       await abort(Key, UploadId).catch(() => {});
       throw error;
     }

@@ -1,5 +1,8 @@
 export interface Slots {
-  /** Runs the task when a slot is free, in the order of the calls. @throws what the task throws, or the signal's reason */
+  /**
+   * Runs the task when a slot is free, in the order of the calls. @throws what the task throws, or the
+   * signal's reason
+   */
   run<T>(signal: AbortSignal | undefined, task: () => Promise<T>): Promise<T>;
 }
 

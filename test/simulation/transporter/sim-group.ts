@@ -1,6 +1,7 @@
 /**
  * A group coordinator in memory: generations, sessions, and commits that are fenced by them.
- * Source: GroupCoordinator of Apache Kafka: a rebalance waits for every member that it knows, so a frozen one holds it up until its session ends.
+ * Source: GroupCoordinator of Apache Kafka: a rebalance waits for every member that it knows, so a frozen one
+ * holds it up until its session ends.
  */
 import type { Random } from '../../../shared/clock.ts';
 import type { TopicPartition } from '../../../shared/kafka/consumer-protocol.ts';

@@ -29,7 +29,10 @@ export function simPartition(leader: number): SimPartition {
   return { leader, leaderEpoch: 0, batches: [], end: 0 };
 }
 
-/** Appends a batch, as a leader does: it gives the base offset. Now and then offsets are missing, as after compaction. */
+/**
+ * Appends a batch, as a leader does: it gives the base offset. Now and then offsets are missing, as after
+ * compaction.
+ */
 export async function append(
   partition: SimPartition,
   records: readonly ProducedRecord[],
@@ -44,7 +47,10 @@ export async function append(
   partition.end = lastOffset + 1;
 }
 
-/** The partition's part of an answer: whole batches from the one that holds the offset, up to maxBytes but at least one. */
+/**
+ * The partition's part of an answer: whole batches from the one that holds the offset, up to maxBytes but at
+ * least one.
+ */
 export function answerFetch(
   partition: SimPartition,
   asked: FetchPartition,

@@ -19,7 +19,9 @@ export interface Faults {
 
 export const NO_FAULTS: Faults = { lostRequests: 0, lostAnswers: 0, kills: 0, freezes: 0, stragglers: 0 };
 
-/** Sees every call just before its request leaves and just after its effect; may kill or freeze the caller. */
+/**
+ * Sees every call just before its request leaves and just after its effect; may kill or freeze the caller.
+ */
 export type Spy = (life: WorkerLife, name: string, moment: 'before' | 'after') => void;
 
 export interface SimNetwork {

@@ -1,6 +1,7 @@
 /**
- * One life of a simulated worker. A killed one never hears of anything again; a frozen one (a long pause of the machine, a SIGSTOP) hears of everything
- * later, when others have taken over its work. What it had sent before goes its own way in both cases.
+ * One life of a simulated worker. A killed one never hears of anything again; a frozen one (a long pause of
+ * the machine, a SIGSTOP) hears of everything later, when others have taken over its work. What it had sent
+ * before goes its own way in both cases.
  */
 export interface WorkerLife {
   readonly isDead: boolean;

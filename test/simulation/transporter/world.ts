@@ -1,4 +1,6 @@
-/** A fleet of workers in a world of its own: brokers, group, store, time and chance all come from one seed. */
+/**
+ * A fleet of workers in a world of its own: brokers, group, store, time and chance all come from one seed.
+ */
 import type { Random } from '../../../shared/clock.ts';
 import type { TransporterConfig } from '../../../shared/config/transporter-config.ts';
 import { type Logger, silentLogger } from '../../../shared/telemetry/logger.ts';
@@ -104,7 +106,10 @@ export function createWorld(seed: number, size: { partitions: number }, logger: 
       log.leader = BROKERS[between(random, 0, 2)]!.nodeId;
       log.leaderEpoch += 1;
     },
-    /** What is wrong with what was stored, in words; empty when every record is there exactly once, in its hour and in order. */
+    /**
+     * What is wrong with what was stored, in words; empty when every record is there exactly once, in its
+     * hour and in order.
+     */
     problems: (): string[] => [
       ...failures.map((error) => `a worker failed: ${error instanceof Error ? error.stack : String(error)}`),
       ...group.violations,

@@ -15,7 +15,10 @@ const HOUR_MS = 3_600_000;
 const NOON = Date.parse('2026-07-31T12:00:00Z');
 const LINES: DecodeLayout = { bucket: 'hour', timeZone: 'UTC', format: 'lines', codec: 'none' };
 
-/** A record batch as the broker hands it out: with the base offset that it gave it (the CRC does not cover it). */
+/**
+ * A record batch as the broker hands it out: with the base offset that it gave it (the CRC does not cover
+ * it).
+ */
 async function batchAt(
   baseOffset: number,
   records: readonly { text: string | null; timestampMs?: number }[],
