@@ -48,7 +48,7 @@ export interface PartitionSender {
   readonly waiting: readonly SealedBatch[];
   /** Takes the next batch in order. Batches beyond the window (from a recovery) wait inside. */
   submit(batch: SealedBatch): void;
-  /** Replaces the whole window after an identity loss. */
+  /** Takes these for the batches that were given to `onIdentityLoss`; what was submitted since stays behind them. */
   adopt(batches: SealedBatch[]): void;
 }
 
@@ -78,6 +78,8 @@ export function partitionSender(options: PartitionSenderOptions): PartitionSende
   let failure: { slot: Slot; why: Failure } | undefined;
   let recovering = false;
   let attempts = 0;
+  /** How many slots, from the oldest, wait for `adopt`. */
+  let lost = 0;
 
   const pump = (): void => {
     if (recovering || signal.aborted) return;
@@ -134,6 +136,7 @@ export function partitionSender(options: PartitionSenderOptions): PartitionSende
           ? 'too-large'
           : undefined;
       if (loss !== undefined) {
+        lost = slots.length;
         options.onIdentityLoss(
           loss,
           slots.map((s) => s.batch),
@@ -184,7 +187,8 @@ export function partitionSender(options: PartitionSenderOptions): PartitionSende
       pump();
     },
     adopt: (batches) => {
-      slots = batches.map((batch) => ({ batch, sent: false }));
+      slots = [...batches.map((batch) => ({ batch, sent: false })), ...slots.slice(lost)];
+      lost = 0;
       recovering = false;
       attempts = 0;
       pump();

@@ -213,13 +213,13 @@ describe('after a failure', () => {
     const s = setUp();
     s.submit(1);
     await s.answer(1, TOPIC_AUTHORIZATION_FAILED);
-    const before = s.clock.monotonicMs();
+    await s.clock.advance(90);
+    expect(s.open()).toEqual([]);
     await s.clock.advance(LONGEST_SLOW_BACKOFF_MS);
     expect(s.open()).toEqual([1]);
     await s.answer(1, TOPIC_AUTHORIZATION_FAILED);
     expect(s.lines.filter((line) => line.level === 'error')).toHaveLength(1);
     expect(s.lines[0]!.message).toContain('TOPIC_AUTHORIZATION_FAILED');
-    expect(s.clock.monotonicMs() - before).toBeGreaterThan(0);
     expect(s.losses).toEqual([]);
   });
 
