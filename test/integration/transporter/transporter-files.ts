@@ -1,0 +1,130 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { Kafka, logLevel } from 'kafkajs';
+import { sharedStack } from '../../support/shared-stack.ts';
+
+export interface TransporterFile {
+  topic: string;
+  group: string;
+  prefix: string;
+  rack?: string;
+  /** YAML of the store; the stack's S3 when absent. */
+  store?: string;
+  /** More YAML at the top level. */
+  more?: string;
+  /** YAML keys of the objects, such as `codec: gzip`. */
+  objects?: string[];
+}
+
+/** Writes the small file that a user writes, with chunks that are cut soon, and returns its path. */
+export async function transporterFile(
+  directory: string,
+  name: string,
+  file: TransporterFile,
+): Promise<string> {
+  const { bootstrap, s3 } = sharedStack();
+  const path = join(directory, `${name}.yaml`);
+  const store =
+    file.store ??
+    `store:
+  type: s3
+  bucket: ${s3.bucket}
+  endpoint: ${s3.endpoint}
+  region: ${s3.region}
+  forcePathStyle: true
+  accessKeyId: ${s3.accessKeyId}
+  secretAccessKey: ${s3.secretAccessKey}
+`;
+  await writeFile(
+    path,
+    `cluster:
+  brokers: ${JSON.stringify(bootstrap)}
+group: ${file.group}
+member: ${name}
+rack: ${file.rack ?? 'rack-a'}
+topics:
+  - topic: ${file.topic}
+objects:
+  prefix: ${file.prefix}
+${(file.objects ?? []).map((line) => `  ${line}\n`).join('')}chunk:
+  maxBytes: 256KiB
+  maxAgeMs: 1s
+sessionTimeoutMs: 6s
+heartbeatIntervalMs: 500ms
+status: false
+${store}${file.more ?? ''}`,
+  );
+  return path;
+}
+
+/** Every object below a folder with its lines, read by the command-line tool of its codec. */
+export function readObjects(folder: string): Map<string, string[]> {
+  const objects = new Map<string, string[]>();
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile() || entry.name.startsWith('.')) continue;
+    const path = join(entry.parentPath, entry.name);
+    objects.set(path.slice(folder.length + 1), linesOf(path));
+  }
+  return objects;
+}
+
+function linesOf(path: string): string[] {
+  const text = path.endsWith('.zst')
+    ? execFileSync('zstd', ['-dcq', path], { maxBuffer: 1 << 30 })
+    : path.endsWith('.gz')
+      ? gunzipSync(readFileSync(path))
+      : readFileSync(path);
+  return text.toString().split('\n').slice(0, -1);
+}
+
+/** Objects of the stack's S3 below a prefix: they are plain files. */
+export function readS3Objects(prefix: string): Map<string, string[]> {
+  const { objectsDir, s3 } = sharedStack();
+  return readObjects(join(objectsDir, s3.bucket, prefix));
+}
+
+export function kafka(): Kafka {
+  return new Kafka({ brokers: [...sharedStack().bootstrap], logLevel: logLevel.NOTHING });
+}
+
+/** The committed offsets of a group in a topic, as kafkajs reads them; partitions without one are left out. */
+export async function committedOffsets(
+  group: string,
+  topic: string,
+): Promise<{ partition: number; offset: number; metadata: string }[]> {
+  const admin = kafka().admin();
+  await admin.connect();
+  try {
+    const [found] = await admin.fetchOffsets({ groupId: group, topics: [topic] });
+    return (found?.partitions ?? [])
+      .map(({ partition, offset, metadata }) => ({
+        partition,
+        offset: Number(offset),
+        metadata: metadata ?? '',
+      }))
+      .filter(({ offset }) => offset >= 0);
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+/** Whether the group has committed everything that is in the topic, with no intent left open. */
+export async function isCarried(group: string, topic: string): Promise<boolean> {
+  const admin = kafka().admin();
+  await admin.connect();
+  try {
+    const ends = await admin.fetchTopicOffsets(topic);
+    const committed = new Map(
+      (await committedOffsets(group, topic)).map((found) => [found.partition, found]),
+    );
+    return ends.every(({ partition, high }) => {
+      const found = committed.get(partition);
+      return found?.offset === Number(high) && found.metadata === '';
+    });
+  } finally {
+    await admin.disconnect();
+  }
+}
