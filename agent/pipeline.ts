@@ -127,6 +127,7 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     clock,
     random,
     logger,
+    log,
   });
   const { rack } = options;
   const { rack: mode, stickyMs, stickyBytes } = config.partitioner;

@@ -6,6 +6,7 @@ import { KafkaCode, kafkaError } from '../../shared/kafka/error-codes.ts';
 import { describeTopicConfigRequest } from '../../shared/kafka/requests/describe-topic-config.ts';
 import type { BrokerInfo, PartitionInfo } from '../../shared/kafka/requests/metadata.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
+import type { RepeatedLog } from '../../shared/telemetry/repeated-log.ts';
 
 export interface TopicView {
   topic: string;
@@ -37,7 +38,7 @@ const BACKOFF = { baseMs: 200, maxMs: 10_000 };
 export function watchTopic(
   cluster: KafkaCluster,
   topic: string,
-  options: { metadataMaxAgeMs: number; clock: Clock; random: Random; logger: Logger },
+  options: { metadataMaxAgeMs: number; clock: Clock; random: Random; logger: Logger; log: RepeatedLog },
 ): TopicWatch {
   const { clock, random, logger } = options;
   const stop = new AbortController();
@@ -94,9 +95,8 @@ export function watchTopic(
       if (stop.signal.aborted) return;
       if (!isSkaldError(error)) throw error; // a bug, not the weather
       failures += 1;
-      // Said once; the metric and the recovery line tell the rest.
-      const log = failures === 1 ? logger.warn.bind(logger) : logger.debug.bind(logger);
-      log(
+      options.log.warn(
+        `metadata ${error.code}`,
         { err: error, topic },
         'cannot read the metadata of the topic; trying again, lines wait in their files',
       );
