@@ -69,7 +69,7 @@ export interface LocalStack {
   stop(): Promise<void>;
 }
 
-const DEFAULT_RACKS = ['rack-a', 'rack-b', 'rack-c'];
+export const DEFAULT_RACKS: readonly string[] = ['rack-a', 'rack-b', 'rack-c'];
 const READY_TIMEOUT_MS = 120_000;
 /** A controlled shutdown of a whole cluster takes about 5 s, because the last brokers have nobody to hand over to. */
 const STOP_GRACE_MS = 15_000;
