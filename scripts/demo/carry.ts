@@ -44,6 +44,7 @@ export async function carryLines(options: CarryOptions): Promise<{ intoKafkaMs: 
   };
   const bounds = { intervalMs: LOOK_INTERVAL_MS, stallTimeoutMs: STALL_TIMEOUT_MS, signal };
 
+  screen.settle();
   const isQuiet = quietFor(QUIET_MS);
   await watchUntilDone(
     async () => {

@@ -82,6 +82,8 @@ export async function runDemo(options: DemoOptions, screen: Screen, signal: Abor
     return exactlyOnce;
   } catch (error) {
     isKept = !(error instanceof UsageError) && !signal.aborted;
+    // Why the run was ended says more than what was interrupted by it.
+    if (!signal.aborted) failure.signal.throwIfAborted();
     throw error;
   } finally {
     screen.settle();
@@ -104,12 +106,13 @@ async function carryAndCheck(run: Run, interrupt: AbortSignal): Promise<boolean>
   await checkDisk(run.workspace.path, source.diskBytes);
 
   const stack = await startDemoStack(run);
+  const agentsStartedAt = performance.now();
   const fleet = await startFleet(run, stack, source.include);
   const witness = await openWitness(stack.bootstrap, { topic: TOPIC, group: GROUP });
   undo.push(() => witness.close());
   const chaos = options.chaos ? chaosOf(run, source, fleet) : NO_CHAOS;
-  source.start();
-  const observer = createObserver(source, witness, fleet);
+  const linesSince = source.start(agentsStartedAt);
+  const observer = createObserver(source, witness, fleet, linesSince);
   const times = await carryLines({ source, fleet, observer, chaos, screen, signal });
 
   if (!options.keep) await stopAll(fleet.workers);

@@ -29,9 +29,13 @@ export interface Observer {
   readonly last: Figures;
 }
 
-/** The clock of `elapsedMs` starts now. */
-export function createObserver(source: LineSource, witness: Witness, fleet: Fleet): Observer {
-  const startedAt = performance.now();
+/** `startedAt`, by the clock of `performance.now()`, is where `elapsedMs` is 0. */
+export function createObserver(
+  source: LineSource,
+  witness: Witness,
+  fleet: Fleet,
+  startedAt: number,
+): Observer {
   let last: Figures = {
     elapsedMs: 0,
     written: source.written,

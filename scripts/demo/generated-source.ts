@@ -42,7 +42,7 @@ export function openGeneratedSource(options: GeneratedOptions): LineSource {
     if (report.kind === 'done') files = report.files;
     else written = { lines: report.lines, bytes: report.bytes };
   };
-  const start = (): void => {
+  const start = (): number => {
     const log = openSync(logFile, 'a');
     const generator = join(projectRoot(), 'dist', 'scripts', 'demo', 'generator.js');
     const { child, release } = spawnWithLifeline(process.execPath, [generator, JSON.stringify(plan)], {
@@ -63,6 +63,7 @@ export function openGeneratedSource(options: GeneratedOptions): LineSource {
       child.kill('SIGKILL');
       await isGone;
     };
+    return performance.now();
   };
 
   return {

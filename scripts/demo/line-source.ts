@@ -15,8 +15,8 @@ export interface LineSource {
   readonly diskBytes: number;
   /** Globs for the agent of each rack. */
   readonly include: readonly (readonly string[])[];
-  /** The agents are there: lines may come. */
-  start(): void;
+  /** The agents are ready. Returns the time since which lines come, by the clock of `performance.now()`. */
+  start(agentsStartedAt: number): number;
   /** Lines and bytes so far. */
   readonly written: Written;
   /** Undefined until it is known. */

@@ -5,7 +5,7 @@
 export function parsePrometheus(text: string): Map<string, number> {
   const values = new Map<string, number>();
   for (const line of text.split('\n')) {
-    const match = /^([A-Za-z_:][\w:]*)(?:\{.*\})? (\S+)/.exec(line);
+    const match = /^([A-Za-z_:][\w:]*)(?:\{.*\})?\s+(\S+)/.exec(line);
     if (match === null) continue;
     const [, name = '', value = ''] = match;
     values.set(name, (values.get(name) ?? 0) + Number(value));

@@ -1,5 +1,4 @@
 import type { S3Access } from '../stack/s3proxy.ts';
-import { DemoError } from './demo-error.ts';
 import { formatBytes, formatCount, formatSeconds } from './format.ts';
 import type { LineCheck, Verdict } from './line-check.ts';
 import type { Screen } from './screen.ts';
@@ -26,7 +25,6 @@ export async function readBack(
   let textBytes = 0;
   try {
     const objects = await stored.list();
-    if (objects.length === 0) throw new DemoError(`there is not one object in ${access.bucket}/${prefix}/`);
     for (const [index, object] of objects.entries()) {
       signal.throwIfAborted();
       textBytes += await stored.read(object, (line) => {
@@ -36,7 +34,7 @@ export async function readBack(
       const text = `read back ${index + 1} of ${objects.length} objects, ${formatCount(lines)} lines`;
       screen.show({ block: [`  ${text}`], line: text });
     }
-    screen.settle();
+    screen.clear();
     const verdict = await check.finish();
     const seconds = formatSeconds(performance.now() - startedAt);
     screen.print(

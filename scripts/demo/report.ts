@@ -29,6 +29,8 @@ export interface RunCosts {
 }
 
 const MAX_ROWS = 40;
+/** Below this the polling and warming up of a process would be all there is to see. */
+const LEAST_BYTES_FOR_CPU = 50e6;
 
 /** A row for each file, what is wrong with it, and the verdict. */
 export function describeVerdict(verdict: Verdict): string[] {
@@ -56,8 +58,6 @@ export function describeCosts(costs: RunCosts): string[] {
   const { written } = figures;
   const sizes = objects.map(({ bytes }) => bytes).sort((a, b) => a - b);
   const stored = sizes.reduce((sum, bytes) => sum + bytes, 0);
-  const cpu = (seconds: number | undefined): string =>
-    seconds === undefined ? '-' : `${(seconds / (written.bytes / 1e9)).toFixed(1)} s`;
   const rate = (ms: number): string => `${formatRate(written.bytes / (ms / 1000))} (${formatSeconds(ms)})`;
   const rows = [
     ['lines', `${formatCount(written.lines)}, ${formatBytes(written.bytes)}`],
@@ -71,15 +71,20 @@ export function describeCosts(costs: RunCosts): string[] {
       'crossed racks',
       `${formatPercent(figures.crossRackBytes, figures.clientBytes)} of the ${formatBytes(figures.clientBytes)} that agents sent and workers fetched`,
     ],
-    [
-      'CPU per GB',
-      `agents ${cpu(costs.agentCpuSeconds)}, transporter workers ${cpu(costs.workerCpuSeconds)} (start-up not counted)`,
-    ],
+    ['CPU per GB', cpuText(costs)],
     ['objects', objectsText(sizes, stored)],
     ['in all', `${formatSeconds(costs.totalMs)}, start of Kafka and S3 included`],
   ];
   const width = Math.max(...rows.map(([label = '']) => label.length));
   return rows.map(([label = '', text = '']) => `${label.padEnd(width)}  ${text}`);
+}
+
+function cpuText({ figures, agentCpuSeconds, workerCpuSeconds }: RunCosts): string {
+  const { bytes } = figures.written;
+  if (agentCpuSeconds === undefined || workerCpuSeconds === undefined) return 'not known on this system';
+  if (bytes < LEAST_BYTES_FOR_CPU) return `not said for less than ${formatBytes(LEAST_BYTES_FOR_CPU)}`;
+  const perGb = (seconds: number): string => `${((seconds * 1e9) / bytes).toFixed(1)} s`;
+  return `agents ${perGb(agentCpuSeconds)}, transporter workers ${perGb(workerCpuSeconds)} (start-up not counted)`;
 }
 
 function objectsText(sizes: readonly number[], stored: number): string {

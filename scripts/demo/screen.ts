@@ -18,6 +18,8 @@ export interface Screen {
   show(live: Live): void;
   /** The block stays as it is; the next one begins below it. */
   settle(): void;
+  /** The block goes away. */
+  clear(): void;
 }
 
 const PLAIN_INTERVAL_MS = 2000;
@@ -25,13 +27,16 @@ const DEFAULT_COLUMNS = 80;
 
 export function createScreen(output: Output, nowMs: () => number = () => performance.now()): Screen {
   let shown: readonly string[] = [];
-  let printedAtMs = Number.NEGATIVE_INFINITY;
+  let printedAtMs = nowMs();
 
   /** ECMA-48: CSI n A goes n lines up, CSI J erases to the end of the screen. */
   const erase = (): string => (shown.length === 0 ? '' : `\u001b[${shown.length}A\u001b[J`);
 
-  /** A line that wraps would count as one and take two. */
-  const fit = (line: string): string => line.slice(0, (output.columns ?? DEFAULT_COLUMNS) - 1);
+  /** A line that wraps would count as one and take two. A terminal that does not know its width says 0. */
+  const fit = (line: string): string => {
+    const { columns = 0 } = output;
+    return line.slice(0, (columns > 0 ? columns : DEFAULT_COLUMNS) - 1);
+  };
 
   return {
     print(text) {
@@ -50,7 +55,11 @@ export function createScreen(output: Output, nowMs: () => number = () => perform
     },
     settle() {
       shown = [];
-      printedAtMs = Number.NEGATIVE_INFINITY;
+      printedAtMs = nowMs();
+    },
+    clear() {
+      output.write(erase());
+      shown = [];
     },
   };
 }

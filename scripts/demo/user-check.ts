@@ -45,7 +45,6 @@ interface FileTally {
 export const MAX_LINE_BYTES = 1000 * 1024;
 
 const READ_BYTES = 1024 * 1024;
-const CARRIAGE_RETURN = 0x0d;
 
 /**
  * Checks the user's own lines, which carry no marks: a line is known by its digest, and belongs to the file that has it.
@@ -200,8 +199,8 @@ function remarksOf({ waitingBytes, laterLines, laterFound }: FileTally): string[
 }
 
 /**
- * Lines of a byte range as the agent frames them: LF or CR LF is not part of a line. `onPart` hears how much of a line
- * without an end there is. A range that ends early, because the file was truncated, has fewer lines.
+ * The lines of a byte range; a range that ends early, because the file was truncated, has fewer. `onPart` hears how much
+ * there is of a line whose end has not come yet.
  */
 async function readLines(
   handle: FileHandle,
@@ -209,9 +208,7 @@ async function readLines(
   onLine: (line: Uint8Array) => void,
 ): Promise<{ rest: Uint8Array }> {
   const buffer = Buffer.allocUnsafe(READ_BYTES);
-  const splitter = createLineSplitter((line) =>
-    onLine(line.at(-1) === CARRIAGE_RETURN ? line.subarray(0, -1) : line),
-  );
+  const splitter = createLineSplitter(onLine);
   for (let position = from; position < to;) {
     const { bytesRead } = await handle.read(buffer, 0, Math.min(READ_BYTES, to - position), position);
     if (bytesRead === 0) break;

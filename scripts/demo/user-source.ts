@@ -27,7 +27,7 @@ export async function openUserSource({ files, leftOut }: UserFiles): Promise<Lin
     ],
     diskBytes: sizeBytes * DISK_COPIES,
     include: dealBySize(files).map((own) => own.map(({ path }) => escapePath(path))),
-    start: () => {},
+    start: (agentsStartedAt) => agentsStartedAt,
     written: total,
     total,
     isCarried: ({ files: readFiles }) =>
