@@ -4,14 +4,14 @@
  */
 import type { Clock, Random } from '../shared/clock.ts';
 import type { PipelineConfig } from '../shared/config/pipeline-config.ts';
-import { messageOf } from '../shared/errors.ts';
 import type { KafkaCluster } from '../shared/kafka/cluster.ts';
 import type { AgentMetrics } from '../shared/telemetry/agent-metrics.ts';
 import type { Logger } from '../shared/telemetry/logger.ts';
 import { repeatedLog } from '../shared/telemetry/repeated-log.ts';
-import type { EncodedPart, EncodeJob } from './batch/encode-batches.ts';
+import { createBatcher } from './batch/batcher.ts';
+import type { EncodeJob, JobSegment } from './batch/encode-batches.ts';
+import { encodeQueue } from './batch/encode-queue.ts';
 import type { BatchEncoder } from './batch/encoder.ts';
-import { addLines, rawBatch, type RawBatch } from './batch/raw-batch.ts';
 import { type FsyncPolicy, openJournal } from './checkpoint/journal.ts';
 import type { JournalFile } from './checkpoint/journal-file.ts';
 import type { Intent } from './checkpoint/state.ts';
@@ -20,9 +20,8 @@ import type { MemoryBudget } from './memory-budget.ts';
 import { singlePartition } from './publish/partitioner.ts';
 import { type BatchSettings, createPublisher } from './publish/publisher.ts';
 import { watchTopic } from './publish/topic-view.ts';
-import { isFinal, type LogFile } from './tail/log-file.ts';
 import { createLogFiles } from './tail/log-files.ts';
-import { readLines } from './tail/read-lines.ts';
+import { createReader } from './tail/reader.ts';
 import { rebuildIntent } from './checkpoint/rebuild.ts';
 import { pipelineCounts } from './pipeline-counts.ts';
 
@@ -91,6 +90,7 @@ function recordLimit(maxRecordBytes: number, maxMessageBytes: number): number {
 export async function startPipeline(options: PipelineOptions): Promise<RunningPipeline> {
   const { config, cluster, encoder, budget, fs, clock, random } = options;
   const { topic, batchBytes, lingerMs } = config.kafka;
+  const { scanIntervalMs, pollIntervalMs, closeRotatedAfterMs, partialLineTimeoutMs } = config.discovery;
   const logger = options.logger.child({ pipeline: config.name });
   const log = repeatedLog({ logger, clock, intervalMs: REPEATED_LOG_MS });
   const counts = pipelineCounts(options.metrics, config.name, topic);
@@ -114,8 +114,8 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     include: config.files.include,
     exclude: config.files.exclude,
     startAt: config.startAt,
-    closeRotatedAfterMs: config.discovery.closeRotatedAfterMs,
-    partialLineTimeoutMs: config.discovery.partialLineTimeoutMs,
+    closeRotatedAfterMs,
+    partialLineTimeoutMs,
     maxOpenFiles: options.maxOpenFiles,
     onLost: counts.lost,
     clock,
@@ -156,11 +156,7 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     signal: giveUp.signal,
   });
 
-  const jobFor = (
-    segments: EncodeJob['segments'],
-    settings: BatchSettings,
-    maxBatchBytes: number,
-  ): EncodeJob => {
+  const jobFor = (segments: JobSegment[], settings: BatchSettings, maxBatchBytes: number): EncodeJob => {
     const { level, ...rest } = settings;
     const names = { host: options.host, pipeline: config.name };
     return { segments, maxBatchBytes, options: { ...rest, ...names, ...(level !== undefined && { level }) } };
@@ -178,103 +174,53 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     return { parts: await encoder.encode(jobFor(segments, settings, maxBatchBytes)), settings };
   };
 
-  // --- tail: files to raw batches ---------------------------------------------------------------------------------
-
-  let batch: RawBatch = rawBatch(0);
-  /** Encoded in any order, published in this one. Bounded by encodeAhead. */
-  const encoding: { parts: Promise<EncodedPart[]>; settings: BatchSettings; heldBytes: number }[] = [];
-  let publishing: Promise<void> = Promise.resolve();
-
-  const publishNext = async (): Promise<void> => {
-    const { parts: pending, settings, heldBytes } = encoding[0]!;
-    const parts = await pending;
-    const batchesBytes = parts.reduce((sum, part) => sum + part.batch.length, 0);
-    budget.give(heldBytes - batchesBytes); // the lines are gone, their compressed batches stay
-    for (const part of parts) {
-      counts.encoded(part, settings.oversize);
-      const taken = await publisher.publish(part, settings, part.batch.length);
-      if (!taken) budget.give(part.batch.length);
-    }
-    encoding.shift();
-    counts.queued(encoding.length);
-  };
-
-  /** Closes the batch that is being filled and queues it; waits while enough batches are queued. */
-  const handOver = async (): Promise<void> => {
-    if (batch.segments.length === 0) return;
-    const full = batch;
-    batch = rawBatch(0);
-    const { codec, level } = config.kafka;
-    const { oversize } = config.framing;
-    const maxBatchBytes = topicWatch.maxMessageBytes;
-    const maxRecordBytes = recordLimit(config.framing.maxRecordBytes, maxBatchBytes);
-    const settings = { timestampMs: clock.nowMs(), codec, level, maxRecordBytes, oversize };
-    const parts = encoder.encode(jobFor(full.segments, settings, maxBatchBytes));
-    parts.catch(() => {}); // awaited in publishNext, which may come to it later than its failure
-    encoding.push({ parts, settings, heldBytes: full.heldBytes });
-    counts.queued(encoding.length);
-    publishing = publishing.then(publishNext);
-    publishing.catch(() => {}); // `run` awaits it
-    while (encoding.length > options.encodeAhead && !giveUp.signal.aborted) await publishing;
-  };
-
-  const readSome = async (file: LogFile): Promise<boolean> => {
-    const wanted = Math.min(batchBytes - batch.rawBytes, file.sizeBytes - file.position.offset);
-    const chunkBytes = Math.max(1, wanted);
-    if (!budget.tryTake(chunkBytes)) {
-      await handOver(); // what we hold ourselves must be on its way before we wait for others
-      if (!(await budget.take(chunkBytes, stopReading.signal))) return false;
-    }
-    let held = 0;
-    try {
-      const result = await readLines(file.handle, file.position, {
-        chunkBytes,
-        maxRecordBytes: recordLimit(config.framing.maxRecordBytes, topicWatch.maxMessageBytes),
-        oversize: config.framing.oversize,
-        final: isFinal(file, clock.monotonicMs(), config.discovery.partialLineTimeoutMs),
-      });
-      if (result.kind === 'lines') {
-        if (batch.segments.length === 0) batch.sinceMs = clock.monotonicMs();
-        const { bytes, end, terminated, next } = result;
-        addLines(batch, file, { bytes, end, terminated, skipRest: next.skipping });
-        file.position = next;
-        batch.heldBytes += chunkBytes;
-        held = chunkBytes;
-        return true;
+  const { codec, level } = config.kafka;
+  const { oversize } = config.framing;
+  const maxRecordBytes = (): number => recordLimit(config.framing.maxRecordBytes, topicWatch.maxMessageBytes);
+  const queue = encodeQueue<{ settings: BatchSettings; heldBytes: number }>({
+    encoder,
+    maxAhead: options.encodeAhead,
+    onLength: counts.queued,
+    take: async (parts, { settings, heldBytes }) => {
+      const batchesBytes = parts.reduce((sum, part) => sum + part.batch.length, 0);
+      budget.give(heldBytes - batchesBytes); // the lines are gone, their compressed batches stay
+      for (const part of parts) {
+        counts.encoded(part, oversize);
+        const taken = await publisher.publish(part, settings, part.batch.length);
+        if (!taken) budget.give(part.batch.length);
       }
-      if (result.kind === 'skip') {
-        // Publishing keeps file order: what was read before the skipped bytes gets its intent first.
-        await handOver();
-        await publishing;
-        journal.append({
-          t: 'skip',
-          id: file.state.id,
-          to: result.next.offset,
-          skipping: result.next.skipping,
-        });
-        counts.skipped(
-          result.next.offset - file.position.offset,
-          result.dropped ? 1 : 0,
-          config.framing.oversize,
-        );
-        file.position = result.next;
-        return true;
-      }
-      if (result.kind === 'partial') file.partialAtBytes = file.position.offset + result.bytes;
-      else file.sizeBytes = file.position.offset; // it shrank since the last look; poll will see how
-      return false;
-    } catch (error) {
-      log.error(
-        `read ${file.state.id}`,
-        { path: file.state.path, offset: file.position.offset, err: error },
-        `cannot read a log file: ${messageOf(error)}; trying again at the next look`,
-      );
-      file.sizeBytes = file.position.offset;
-      return false;
-    } finally {
-      if (held === 0) budget.give(chunkBytes);
-    }
-  };
+    },
+  });
+  const batcher = createBatcher<BatchSettings>({
+    batchBytes,
+    lingerMs,
+    queue,
+    settings: () => ({
+      timestampMs: clock.nowMs(),
+      codec,
+      level,
+      maxRecordBytes: maxRecordBytes(),
+      oversize,
+    }),
+    job: (segments, settings) => jobFor(segments, settings, topicWatch.maxMessageBytes),
+    clock,
+  });
+  const reader = createReader({
+    batcher,
+    budget,
+    journal,
+    published: async () => {
+      await queue.drained();
+      return !giveUp.signal.aborted;
+    },
+    maxRecordBytes,
+    oversize,
+    partialLineTimeoutMs,
+    onSkipped: (bytes, records) => counts.skipped(bytes, records, oversize),
+    clock,
+    log,
+    signal: stopReading.signal,
+  });
 
   const run = async (): Promise<void> => {
     await files.scan();
@@ -287,34 +233,27 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
       let progressed = false;
       for (const file of files.withWork()) {
         if (stopReading.signal.aborted) break;
-        if (await readSome(file)) progressed = true;
-        // Nearly full counts as full: the next file's chunk would be a sliver.
-        if (batch.rawBytes >= batchBytes * 0.9 || lingerLeft() <= 0) await handOver();
+        if (await reader.readSome(file)) progressed = true;
+        await batcher.handOverIfDue();
       }
-      if (lingerLeft() <= 0) await handOver();
-      const nowMs = clock.monotonicMs();
-      if (nowMs - scannedMs >= config.discovery.scanIntervalMs) {
-        scannedMs = nowMs;
+      await batcher.handOverIfDue();
+      if (clock.monotonicMs() - scannedMs >= scanIntervalMs) {
+        scannedMs = clock.monotonicMs();
         await files.scan();
       }
-      if (!progressed || nowMs - polledMs >= config.discovery.pollIntervalMs) {
-        if (!progressed)
-          await clock.sleep(
-            Math.max(1, Math.min(config.discovery.pollIntervalMs, lingerLeft())),
-            stopReading.signal,
-          );
+      if (!progressed) {
+        const quietMs = Math.max(1, Math.min(pollIntervalMs, batcher.lingerLeftMs()));
+        await clock.sleep(quietMs, stopReading.signal);
+      }
+      if (!progressed || clock.monotonicMs() - polledMs >= pollIntervalMs) {
         polledMs = clock.monotonicMs();
         await files.poll();
-        log.flush();
         await journal.flush();
       }
     }
-    await handOver();
-    await publishing;
+    await batcher.handOver();
+    await queue.drained();
   };
-
-  const lingerLeft = (): number =>
-    batch.segments.length === 0 ? Infinity : lingerMs - (clock.monotonicMs() - batch.sinceMs);
 
   const lagBytes = (): number => {
     let lag = 0;

@@ -1,0 +1,76 @@
+/** Fills batches from lines as they are read, closes them by size and linger, and sends them through the encoder. */
+import type { Clock } from '../../shared/clock.ts';
+import type { LogFile } from '../tail/log-file.ts';
+import type { EncodeJob, JobSegment } from './encode-batches.ts';
+import type { EncodeQueue } from './encode-queue.ts';
+
+export interface ReadLines {
+  bytes: Uint8Array;
+  /** Lines are bytes [0, end). */
+  end: number;
+  terminated: boolean;
+  skipRest: boolean;
+}
+
+export interface Batcher {
+  /** What the batch that is being filled still takes. */
+  readonly roomBytes: number;
+  /** Adds lines that begin at the file's position; `heldBytes` is what their buffer takes of the memory budget. */
+  add(file: LogFile, lines: ReadLines, heldBytes: number): void;
+  /** Until the batch must go; Infinity while it is empty. */
+  lingerLeftMs(): number;
+  handOverIfDue(): Promise<void>;
+  /** Closes the batch; waits while enough of them are being encoded. */
+  handOver(): Promise<void>;
+}
+
+/** Nearly full counts as full: the next file's chunk would be a sliver. */
+const FULL = 0.9;
+
+export function createBatcher<Settings>(options: {
+  batchBytes: number;
+  lingerMs: number;
+  queue: EncodeQueue<{ settings: Settings; heldBytes: number }>;
+  /** What a batch that is closed now is built with. */
+  settings(): Settings;
+  job(segments: JobSegment[], settings: Settings): EncodeJob;
+  clock: Clock;
+}): Batcher {
+  const { batchBytes, lingerMs, clock } = options;
+  let segments: JobSegment[] = [];
+  let rawBytes = 0;
+  let heldBytes = 0;
+  let sinceMs = 0;
+
+  const lingerLeftMs = (): number =>
+    segments.length === 0 ? Infinity : lingerMs - (clock.monotonicMs() - sinceMs);
+
+  const handOver = async (): Promise<void> => {
+    if (segments.length === 0) return;
+    const settings = options.settings();
+    const job = options.job(segments, settings);
+    const context = { settings, heldBytes };
+    segments = [];
+    rawBytes = 0;
+    heldBytes = 0;
+    await options.queue.add(job, context);
+  };
+
+  return {
+    get roomBytes() {
+      return batchBytes - rawBytes;
+    },
+    add: (file, { bytes, end, terminated, skipRest }, held) => {
+      if (segments.length === 0) sinceMs = clock.monotonicMs();
+      const { id: fileId } = file.state;
+      segments.push({ bytes, start: 0, end, terminated, skipRest, fileId, fileOffset: file.position.offset });
+      rawBytes += end;
+      heldBytes += held;
+    },
+    lingerLeftMs,
+    handOverIfDue: async () => {
+      if (rawBytes >= batchBytes * FULL || lingerLeftMs() <= 0) await handOver();
+    },
+    handOver,
+  };
+}

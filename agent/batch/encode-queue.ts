@@ -1,0 +1,49 @@
+/** Batches between reading and publishing: encoded in any order, handed on in the order in which their lines were read. */
+import type { EncodedPart, EncodeJob } from './encode-batches.ts';
+import type { BatchEncoder } from './encoder.ts';
+
+export interface EncodeQueue<Context> {
+  /** Starts to encode; resolves at once while fewer than the bound are under way, else when one has been taken. */
+  add(job: EncodeJob, context: Context): Promise<void>;
+  /** Resolves when all that was added has been taken. Rejects when encoding or `take` has failed. */
+  drained(): Promise<void>;
+}
+
+/**
+ * `take` gets one encoded job after the other. `maxAhead` bounds the jobs under way: enough to keep the workers busy,
+ * few enough to keep the memory for reading.
+ */
+export function encodeQueue<Context>(options: {
+  encoder: BatchEncoder;
+  maxAhead: number;
+  take(parts: EncodedPart[], context: Context): Promise<void>;
+  onLength(length: number): void;
+}): EncodeQueue<Context> {
+  let length = 0;
+  let tail: Promise<void> = Promise.resolve();
+
+  const takeInTurn = async (
+    before: Promise<void>,
+    encoding: Promise<EncodedPart[]>,
+    context: Context,
+  ): Promise<void> => {
+    await before;
+    await options.take(await encoding, context);
+    length -= 1;
+    options.onLength(length);
+  };
+
+  return {
+    add: async (job, context) => {
+      const encoding = options.encoder.encode(job);
+      encoding.catch(() => {}); // looked at in its turn, which may come after its failure
+      const before = tail;
+      tail = takeInTurn(before, encoding, context);
+      tail.catch(() => {}); // the next `add` or `drained` gets it
+      length += 1;
+      options.onLength(length);
+      if (length > options.maxAhead) await before;
+    },
+    drained: () => tail,
+  };
+}

@@ -1,0 +1,91 @@
+/** Moves lines from files into the batcher, within the memory budget. */
+import { messageOf } from '../../shared/errors.ts';
+import type { Clock } from '../../shared/clock.ts';
+import type { RepeatedLog } from '../../shared/telemetry/repeated-log.ts';
+import type { Batcher } from '../batch/batcher.ts';
+import type { Journal } from '../checkpoint/journal.ts';
+import type { MemoryBudget } from '../memory-budget.ts';
+import { isFinal, type LogFile } from './log-file.ts';
+import { readLines, type ReadLimits, type ReadResult } from './read-lines.ts';
+
+export interface ReaderOptions {
+  batcher: Batcher;
+  budget: MemoryBudget;
+  journal: Journal;
+  /** Resolves when every batch that was handed over has its intent; false when some never will, because the agent stops. */
+  published(): Promise<boolean>;
+  maxRecordBytes(): number;
+  oversize: ReadLimits['oversize'];
+  partialLineTimeoutMs: number;
+  /** Bytes were passed over; `records` of them began here. */
+  onSkipped(bytes: number, records: number): void;
+  clock: Clock;
+  log: RepeatedLog;
+  signal: AbortSignal;
+}
+
+export interface Reader {
+  /** One chunk of one file. True when the position has moved. */
+  readSome(file: LogFile): Promise<boolean>;
+}
+
+export function createReader(options: ReaderOptions): Reader {
+  const { batcher, budget, journal, clock, log, signal } = options;
+
+  const take = async (bytes: number): Promise<boolean> => {
+    if (budget.tryTake(bytes)) return true;
+    await batcher.handOver(); // what we hold ourselves must be on its way before we wait for others
+    return budget.take(bytes, signal);
+  };
+
+  const skip = async (
+    file: LogFile,
+    { next, dropped }: Extract<ReadResult, { kind: 'skip' }>,
+  ): Promise<boolean> => {
+    // The journal's position only moves forward, so what was read before these bytes must have its intent first.
+    await batcher.handOver();
+    if (!(await options.published())) return false;
+    journal.append({ t: 'skip', id: file.state.id, to: next.offset, skipping: next.skipping });
+    options.onSkipped(next.offset - file.position.offset, dropped ? 1 : 0);
+    file.position = next;
+    return true;
+  };
+
+  const readChunk = async (file: LogFile, chunkBytes: number): Promise<ReadResult> => {
+    try {
+      return await readLines(file.handle, file.position, {
+        chunkBytes,
+        maxRecordBytes: options.maxRecordBytes(),
+        oversize: options.oversize,
+        final: isFinal(file, clock.monotonicMs(), options.partialLineTimeoutMs),
+      });
+    } catch (error) {
+      const { path } = file.state;
+      log.error(
+        `read ${file.state.id}`,
+        { path, offset: file.position.offset, err: error },
+        `cannot read a log file: ${messageOf(error)}; trying again at the next look`,
+      );
+      return { kind: 'nothing' };
+    }
+  };
+
+  return {
+    readSome: async (file) => {
+      const chunkBytes = Math.max(1, Math.min(batcher.roomBytes, file.sizeBytes - file.position.offset));
+      if (!(await take(chunkBytes))) return false;
+      const result = await readChunk(file, chunkBytes);
+      if (result.kind === 'lines') {
+        const { bytes, end, terminated, next } = result;
+        batcher.add(file, { bytes, end, terminated, skipRest: next.skipping }, chunkBytes);
+        file.position = next;
+        return true;
+      }
+      budget.give(chunkBytes);
+      if (result.kind === 'skip') return skip(file, result);
+      if (result.kind === 'partial') file.partialAtBytes = file.position.offset + result.bytes;
+      else file.sizeBytes = file.position.offset; // nothing there now; the next look sees what became of it
+      return false;
+    },
+  };
+}
