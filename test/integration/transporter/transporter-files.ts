@@ -50,7 +50,7 @@ topics:
 objects:
   prefix: ${file.prefix}
 ${(file.objects ?? []).map((line) => `  ${line}\n`).join('')}chunk:
-  maxBytes: 256KiB
+  maxBytes: 64KiB
   maxAgeMs: 1s
 sessionTimeoutMs: 6s
 heartbeatIntervalMs: 500ms

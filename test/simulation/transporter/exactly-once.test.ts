@@ -1,60 +1,135 @@
 import { describe, expect, it } from 'vitest';
 import { between } from '../support/random.ts';
-import { createWorld, type World, workerConfig } from './world.ts';
+import { NO_FAULTS } from './sim-network.ts';
+import { createWorld, type RunningWorker, type World, workerConfig } from './world.ts';
 
+const STORMS = Array.from({ length: 40 }, (_, i) => 1000 + i);
 /** After the last record and the last fault, all must be stored within this (virtual) time. */
 const PATIENCE_MS = 30 * 60_000;
+/** Longer than the slowest straggler. */
+const AFTERMATH_MS = 150_000;
 
-async function untilCommitted(world: World): Promise<void> {
+async function until(world: World, what: string, isSo: () => boolean): Promise<void> {
   const untilMs = world.clock.monotonicMs() + PATIENCE_MS;
-  while (!world.isCommitted() && world.clock.monotonicMs() < untilMs) await world.clock.advance(1000);
+  while (!isSo()) {
+    if (world.clock.monotonicMs() > untilMs) throw new Error(`not within 30 minutes: ${what}`);
+    await world.clock.advance(1000);
+  }
 }
 
-async function end(world: World): Promise<void> {
-  for (const { life } of world.workers) life.kill();
-  await world.clock.advance(10_000);
-}
+const living = (world: World): RunningWorker[] => world.workers.filter(({ life }) => !life.isDead);
 
-const living = (world: World) => world.workers.filter(({ life }) => !life.isDead);
-
-/** Ten minutes of everything going wrong, then peace. */
-export async function storm(seed: number): Promise<World> {
+/** Ten minutes of everything going wrong, then peace, then whatever zombies and stragglers still do. */
+async function storm(seed: number): Promise<World> {
   const world = createWorld(seed, { partitions: 3 });
   const { random, clock, network, store } = world;
   const codec = random() < 0.3 ? ('gzip' as const) : ('none' as const);
-  const prefix = () => (random() < 0.3 ? `logs-${between(random, 1, 3)}` : 'logs');
+  const prefix = (): string => (random() < 0.3 ? `logs-${between(random, 1, 3)}` : 'logs');
+  const fleet = between(random, 1, 3);
   network.faults = { lostRequests: 0.01, lostAnswers: 0.02, kills: 0.002, freezes: 0.001, stragglers: 0.005 };
   store.failures = 0.05;
   world.setRefusals(0.02);
-  const fleet = between(random, 1, 3);
   for (let second = 0; second < 600; second += 1) {
-    if (living(world).length < fleet && random() < 0.2)
+    if (living(world).length < fleet && random() < 0.2) {
       world.start(workerConfig(random, { codec, prefix: prefix() }));
+    }
     if (random() < 0.5) await world.produce(between(random, 0, 2));
     if (random() < 0.01) world.moveLeader(between(random, 0, 2));
-    for (const { life } of living(world))
+    for (const { life } of living(world)) {
       if (life.frozenSinceMs !== undefined && random() < 0.05) life.thaw();
+    }
     await clock.advance(1000);
   }
-  network.faults = { lostRequests: 0, lostAnswers: 0, kills: 0, freezes: 0, stragglers: 0 };
+  network.faults = NO_FAULTS;
   store.failures = 0;
   world.setRefusals(0);
   for (const { life } of world.workers) life.thaw();
   if (living(world).length === 0) world.start(workerConfig(random, { codec }));
-  await untilCommitted(world);
-  // Zombies and stragglers may still write after everything is committed: it has to be the same.
-  await clock.advance(150_000);
+  await until(world, 'everything is committed', world.isCommitted);
+  await clock.advance(AFTERMATH_MS);
   return world;
 }
 
-describe('the transporter, in a simulation', () => {
-  it.each(Array.from({ length: 40 }, (_, i) => 1000 + i))(
-    'stores every record exactly once through storm %i',
-    async (seed) => {
-      const world = await storm(seed);
-      expect(world.problems()).toEqual([]);
-      expect(world.isCommitted()).toBe(true);
-      await end(world);
+describe('a fleet of transporters, in a simulation', () => {
+  const troubles = new Map<string, number>();
+  const count = (trouble: string, times: number): void => {
+    troubles.set(trouble, (troubles.get(trouble) ?? 0) + times);
+  };
+
+  it.each(STORMS)('stores every record exactly once through storm %i', async (seed) => {
+    const world = await storm(seed);
+    expect(world.problems()).toEqual([]);
+    expect(world.isCommitted()).toBe(true);
+    count('storms', 1);
+    count('replays', await world.counterOf('skald_transporter_replays_total'));
+    count('fenced commits', world.group.fenced);
+    count('objects written again', world.store.overwrites);
+    for (const [fault, times] of Object.entries(world.network.happened)) count(fault, times);
+  });
+
+  it('was in every kind of trouble during the storms, or they prove little', ({ skip }) => {
+    skip(troubles.get('storms') !== STORMS.length, 'not all storms were run');
+    const rare = [...troubles].filter(([, times]) => times < STORMS.length / 2);
+    expect(rare).toEqual([]);
+    expect(troubles.size).toBe(9);
+  });
+
+  it.each([
+    ['killed', 'before'],
+    ['killed', 'after'],
+    ['frozen', 'before'],
+    ['frozen', 'after'],
+  ] as const)(
+    'stores every record once when a worker is %s %s each of its steps in turn',
+    async (fate, moment) => {
+      let struck = true;
+      for (let step = 1; struck; step += 1) {
+        const world = createWorld(step, { partitions: 1 });
+        struck = await strikeAt(world, { step, fate, moment });
+        expect({ step, problems: world.problems() }).toEqual({ step, problems: [] });
+        if (step > 200) throw new Error('a worker with 40 batches does not take so many steps');
+      }
     },
   );
+
+  it('begins for good where it began first, when that is the end of the log', async () => {
+    const world = createWorld(7, { partitions: 1 });
+    const config = { ...workerConfig(world.random), startFrom: 'latest' as const };
+    await world.produce(0);
+    const before = world.produced.splice(0);
+    const first = world.start(config);
+    await until(world, 'the first worker has an offset', () => world.committedOffset(0) >= 0);
+    first.life.kill();
+    await world.produce(0);
+    world.start(config);
+    await until(world, 'the rest is committed', world.isCommitted);
+    expect(before).not.toEqual([]);
+    expect(world.problems()).toEqual([]);
+  });
 });
+
+/** One worker, which is struck at its n-th commit or put, and another one that takes over. False when there are fewer steps. */
+async function strikeAt(
+  world: World,
+  { step, fate, moment }: { step: number; fate: 'killed' | 'frozen'; moment: 'before' | 'after' },
+): Promise<boolean> {
+  const { random, clock, network } = world;
+  const victim = world.start(workerConfig(random));
+  let steps = 0;
+  network.spy = (life, name, now) => {
+    if (life !== victim.life || now !== moment || (name !== 'commit' && name !== 'put')) return;
+    steps += 1;
+    if (steps !== step) return;
+    if (fate === 'killed') life.kill();
+    else life.freeze(clock.monotonicMs());
+  };
+  for (let batch = 0; batch < 40; batch += 1) {
+    await world.produce(0);
+    await clock.advance(500);
+  }
+  world.start(workerConfig(random, { prefix: 'logs-2' }));
+  await until(world, 'everything is committed', world.isCommitted);
+  victim.life.thaw();
+  await clock.advance(AFTERMATH_MS);
+  return steps >= step;
+}

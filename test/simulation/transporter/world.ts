@@ -94,7 +94,12 @@ export function createWorld(seed: number, size: { partitions: number }, logger: 
     produced,
     workers,
     failures,
-    registry,
+    /** Of all workers together. */
+    counterOf: async (name: string): Promise<number> => {
+      const { values } = await registry.getSingleMetric(name)!.get();
+      return values.reduce((sum, { value }) => sum + value, 0);
+    },
+    committedOffset: (partition: number): number => group.fetch([{ topic: TOPIC, partition }])[0]!.offset,
     start,
     produce,
     isCommitted,
