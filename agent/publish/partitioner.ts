@@ -25,10 +25,12 @@ export interface Choice {
 
 export interface Partitioner {
   /**
-   * The partition for the next batch of `bytes`, or undefined when none can be used now. Moves happen here only, so
-   * never inside a batch. `usable` says whether a partition's sender gets its batches through.
+   * The partition for the next batch, or undefined when none can be used now. Moves happen here only, so never inside a
+   * batch. `usable` says whether a partition's sender gets its batches through.
    */
-  choose(view: TopicView, bytes: number, usable: (partition: number) => boolean): Choice | undefined;
+  choose(view: TopicView, usable: (partition: number) => boolean): Choice | undefined;
+  /** A batch of `bytes` went to the partition that was chosen last. */
+  took(bytes: number): void;
 }
 
 /** The partitions to draw from: those with a live leader, led in `rack` if there are any (or none else, with `require`). */
@@ -63,18 +65,15 @@ export function singlePartition(options: PartitionerOptions): Partitioner {
   };
 
   return {
-    choose: (view, bytes, usable) => {
-      const open = candidates(view, options);
-      const reason = reasonToMove(open, view, usable);
-      if (reason === undefined) {
-        sentBytes += bytes;
-        return { partition: current!, moved: undefined };
-      }
-      let healthy = open.filter(usable);
-      if (healthy.length === 0 && options.mode === 'prefer') {
+    choose: (view, usable) => {
+      let open = candidates(view, options);
+      if (options.mode === 'prefer' && !open.some(usable)) {
         // The rack's own brokers are all in trouble: a line that crosses a rack is better than a line that waits.
-        healthy = candidates(view, { rack: undefined, mode: 'ignore' }).filter(usable);
+        open = candidates(view, { rack: undefined, mode: 'ignore' });
       }
+      const reason = reasonToMove(open, view, usable);
+      if (reason === undefined) return { partition: current!, moved: undefined };
+      const healthy = open.filter(usable);
       // Every other partition first: after its time a partition is left even when the draw would keep it.
       const others = healthy.filter((p) => p !== current);
       const pool = others.length > 0 ? others : healthy;
@@ -83,8 +82,11 @@ export function singlePartition(options: PartitionerOptions): Partitioner {
       const moved = partition === current ? undefined : reason;
       current = partition;
       sinceMs = clock.monotonicMs();
-      sentBytes = bytes;
+      sentBytes = 0;
       return { partition, moved };
+    },
+    took: (bytes) => {
+      sentBytes += bytes;
     },
   };
 }

@@ -1,0 +1,204 @@
+import { describe, expect, test } from 'vitest';
+import {
+  candidates,
+  type PartitionerOptions,
+  singlePartition,
+} from '../../../../agent/publish/partitioner.ts';
+import { seededRandom } from '../../../simulation/support/random.ts';
+import { RACKS, someView } from './some-view.ts';
+
+const KIB = 1024;
+
+/** Two partitions on each broker: 0 and 3 in rack-a, 1 and 4 in rack-b, 2 and 5 in rack-c. */
+const SIX = someView([1, 2, 3, 1, 2, 3]);
+
+const always = (): boolean => true;
+
+function setUp(options: Partial<PartitionerOptions> = {}) {
+  const clock = { ms: 0, nowMs: () => clock.ms, monotonicMs: () => clock.ms, sleep: () => Promise.resolve() };
+  const partitioner = singlePartition({
+    rack: 'rack-a',
+    mode: 'prefer',
+    stickyMs: 1_000,
+    stickyBytes: 100 * KIB,
+    clock,
+    random: seededRandom(1),
+    ...options,
+  });
+  return { clock, partitioner };
+}
+
+describe('candidates', () => {
+  test('prefer: those led in the rack', () => {
+    expect(candidates(SIX, { rack: 'rack-b', mode: 'prefer' })).toEqual([1, 4]);
+  });
+
+  test('prefer: all with a leader when the rack leads none', () => {
+    expect(candidates(someView([2, 3, -1, 2]), { rack: 'rack-a', mode: 'prefer' })).toEqual([0, 1, 3]);
+  });
+
+  test('require: none when the rack leads none', () => {
+    expect(candidates(someView([2, 3, -1, 2]), { rack: 'rack-a', mode: 'require' })).toEqual([]);
+  });
+
+  test.each(['prefer', 'require', 'ignore'] as const)(
+    '%s, and the rack of the agent is not known: all with a leader',
+    (mode) => {
+      expect(candidates(someView([1, -1, 3]), { rack: undefined, mode })).toEqual([0, 2]);
+    },
+  );
+
+  test('ignore: all with a leader', () => {
+    expect(candidates(SIX, { rack: 'rack-a', mode: 'ignore' })).toEqual([0, 1, 2, 3, 4, 5]);
+  });
+
+  test('a leader that is not among the brokers of the same metadata does not count', () => {
+    expect(candidates(someView([1, 2, 3, 1], [1]), { rack: 'rack-a', mode: 'prefer' })).toEqual([1, 2]);
+  });
+
+  test('partition numbers, not places in a list: the skip of leaderless ones shifts nothing', () => {
+    expect(candidates(someView([-1, -1, 3, -1, 3]), { rack: 'rack-c', mode: 'prefer' })).toEqual([2, 4]);
+  });
+});
+
+describe('staying', () => {
+  test('on one partition for its time, then on another one', () => {
+    const { clock, partitioner } = setUp();
+    const first = partitioner.choose(SIX, always)!;
+    expect(first.moved).toBe('first');
+    for (clock.ms = 100; clock.ms < 1_000; clock.ms += 100) {
+      expect(partitioner.choose(SIX, always)).toEqual({ partition: first.partition, moved: undefined });
+    }
+    const second = partitioner.choose(SIX, always)!;
+    expect(second.moved).toBe('time');
+    expect([first.partition, second.partition].sort()).toEqual([0, 3]);
+  });
+
+  test('for its bytes: the batch that reaches the limit still goes to the old one', () => {
+    const { partitioner } = setUp({ stickyBytes: 100 * KIB });
+    const moves = Array.from({ length: 11 }, () => {
+      const { moved } = partitioner.choose(SIX, always)!;
+      partitioner.took(20 * KIB);
+      return moved;
+    });
+    expect(moves).toEqual([
+      'first',
+      ...Array.from({ length: 4 }, () => undefined),
+      'bytes',
+      ...Array.from({ length: 4 }, () => undefined),
+      'bytes',
+    ]);
+  });
+
+  test('where there is only one partition, its time over does not count as a move', () => {
+    const { clock, partitioner } = setUp();
+    const one = someView([1, 2, 3]);
+    expect(partitioner.choose(one, always)!.partition).toBe(0);
+    clock.ms = 5_000;
+    expect(partitioner.choose(one, always)).toEqual({ partition: 0, moved: undefined });
+  });
+});
+
+describe('moving', () => {
+  test('the leader goes to another rack: on to a partition that the rack leads', () => {
+    const { partitioner } = setUp();
+    const { partition } = partitioner.choose(SIX, always)!;
+    const leaders = [1, 2, 3, 1, 2, 3];
+    leaders[partition] = 2;
+    expect(partitioner.choose(someView(leaders), always)).toEqual({
+      partition: partition === 0 ? 3 : 0,
+      moved: 'left-rack',
+    });
+  });
+
+  test('the leader disappears: on to another partition', () => {
+    const { partitioner } = setUp();
+    const { partition } = partitioner.choose(SIX, always)!;
+    const leaders = [1, 2, 3, 1, 2, 3];
+    leaders[partition] = -1;
+    expect(partitioner.choose(someView(leaders), always)!.moved).toBe('no-leader');
+  });
+
+  test('the broker gets nothing through: on to another partition of the rack', () => {
+    const { partitioner } = setUp();
+    const { partition } = partitioner.choose(SIX, always)!;
+    expect(partitioner.choose(SIX, (p) => p !== partition)).toEqual({
+      partition: partition === 0 ? 3 : 0,
+      moved: 'unhealthy',
+    });
+  });
+
+  test('no partition has a leader: nothing can be chosen, and later the draw goes on', () => {
+    const { partitioner } = setUp();
+    expect(partitioner.choose(someView([-1, -1]), always)).toBeUndefined();
+    expect(partitioner.choose(SIX, always)!.moved).toBe('first');
+  });
+
+  test('require: with the whole rack in trouble the lines wait', () => {
+    const { partitioner } = setUp({ mode: 'require' });
+    expect(partitioner.choose(SIX, (p) => p !== 0 && p !== 3)).toBeUndefined();
+    expect(partitioner.choose(someView([2, 2, 2]), always)).toBeUndefined();
+  });
+
+  test('prefer: with the whole rack in trouble they cross to another one, and stay on one partition there', () => {
+    const { partitioner } = setUp();
+    partitioner.choose(SIX, always);
+    const notNear = (p: number): boolean => p !== 0 && p !== 3;
+    const away = partitioner.choose(SIX, notNear)!;
+    expect(away.moved).toBe('unhealthy');
+    expect([1, 2, 4, 5]).toContain(away.partition);
+    for (let i = 0; i < 20; i += 1) {
+      expect(partitioner.choose(SIX, notNear)).toEqual({ partition: away.partition, moved: undefined });
+    }
+  });
+
+  test('prefer: and come back as soon as one of the rack is well again', () => {
+    const { partitioner } = setUp();
+    const away = partitioner.choose(SIX, (p) => p !== 0 && p !== 3)!;
+    expect([1, 2, 4, 5]).toContain(away.partition);
+    expect(partitioner.choose(SIX, (p) => p !== 0)).toEqual({ partition: 3, moved: 'left-rack' });
+  });
+
+  test('never across racks while the rack leads a partition that gets its batches through', () => {
+    const random = seededRandom(20260704);
+    const { clock, partitioner } = setUp({ random });
+    for (let step = 0; step < 5_000; step += 1) {
+      clock.ms += Math.floor(random() * 400);
+      const leaders = Array.from({ length: 9 }, () => Math.floor(random() * 4) || -1);
+      const sick = new Set(leaders.flatMap((_, p) => (random() < 0.3 ? [p] : [])));
+      const usable = (p: number): boolean => !sick.has(p);
+      const near = leaders.flatMap((leader, p) => (leader === 1 && usable(p) ? [p] : []));
+      const others = leaders.flatMap((leader, p) => (leader !== -1 && usable(p) ? [p] : []));
+      const choice = partitioner.choose(someView(leaders), usable)?.partition;
+      if (near.length > 0) expect(near).toContain(choice);
+      else if (others.length > 0) expect(others).toContain(choice);
+      else expect(choice).toBeUndefined();
+    }
+  });
+});
+
+describe('a fleet', () => {
+  test('a thousand agents over three racks spread evenly over the partitions of each rack', () => {
+    const random = seededRandom(42);
+    // 60 partitions, 20 led in each rack.
+    const view = someView(Array.from({ length: 60 }, (_, p) => (p % 3) + 1));
+    const draws = 10;
+    const counts = Array.from({ length: 60 }, () => 0);
+    for (let agent = 0; agent < 1_000; agent += 1) {
+      const { clock, partitioner } = setUp({ rack: RACKS[agent % 3]!, random });
+      for (let draw = 0; draw < draws; draw += 1) {
+        const { partition } = partitioner.choose(view, always)!;
+        expect(partition % 3).toBe(agent % 3);
+        counts[partition]! += 1;
+        clock.ms += 1_000;
+      }
+    }
+    for (const rack of [0, 1, 2]) {
+      const mine = counts.filter((_, p) => p % 3 === rack);
+      const expected = mine.reduce((sum, n) => sum + n, 0) / mine.length;
+      const chiSquare = mine.reduce((sum, n) => sum + (n - expected) ** 2 / expected, 0);
+      // The 0.1 % point of chi-square with 19 degrees of freedom (NIST/SEMATECH e-Handbook, table 1.3.6.7.4).
+      expect(chiSquare, `rack ${rack}: ${mine.join(' ')}`).toBeLessThan(43.82);
+    }
+  });
+});
