@@ -42,6 +42,10 @@ async function recover(file: JournalFile, fresh: CheckpointState, logger: Logger
   const bytes = await file.read();
   const { entries, goodBytes } = parseJournal(bytes);
   for (const entry of entries) apply(fresh, entry);
+  // Open intents keep their identity, new batches take a new one. A power cut may have cut off the last intents without a
+  // trace; under the old identity the broker would take other lines for theirs, answer "duplicate", and they were lost.
+  fresh.producer = undefined;
+  fresh.sequences = new Map();
   if (goodBytes < bytes.length) {
     const lost = bytes.subarray(goodBytes);
     // A torn tail is what a crash in the middle of a write leaves; anything with a newline behind it was damaged later.
