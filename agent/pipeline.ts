@@ -147,6 +147,7 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
       counts.acknowledged(batch);
     },
     onReplaced: counts.replaced,
+    onReleased: (bytes) => budget.give(bytes),
     onMoved: counts.moved,
     onError: counts.produceError,
     clock,

@@ -60,6 +60,8 @@ export interface PublisherOptions {
   ): Promise<{ parts: EncodedPart[]; settings: BatchSettings } | undefined>;
   onAcknowledged(batch: PublishedBatch): void;
   onReplaced(why: IdentityLoss | 'source-gone', records: number, lostBytes: number): void;
+  /** These held bytes belong to no batch any more; negative when batches that took a refused one's place are larger. */
+  onReleased(heldBytes: number): void;
   onMoved(reason: string): void;
   onError(code: string): void;
   clock: Clock;
@@ -218,12 +220,15 @@ export function createPublisher(options: PublisherOptions): Publisher {
         topicWatch.refused(bytesOfBatch.length);
         await topicWatch.refresh();
         const rebuilt = await options.rebuild(intent, topicWatch.maxMessageBytes);
-        if (rebuilt === undefined) options.onReplaced('source-gone', 0, batch.rawBytes);
-        else {
-          const { parts, settings } = rebuilt;
-          fresh.push(
-            ...parts.map((part, k) => ({ part, settings, heldBytes: k === 0 ? batch.heldBytes : 0 })),
+        if (rebuilt === undefined) {
+          logger.error(
+            { intent: intent.n, partition, ranges: intent.ranges },
+            'the broker refused a batch as too large, and the bytes to cut it smaller are gone from their files: they are lost',
           );
+          options.onReplaced('source-gone', 0, batch.rawBytes);
+        } else {
+          const { parts, settings } = rebuilt;
+          fresh.push(...parts.map((part) => ({ part, settings, heldBytes: part.batch.length })));
         }
       } else {
         const ranges = intent.ranges.map(({ file: fileId, ...range }) => ({ fileId, ...range }));
@@ -246,6 +251,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
       n += 1;
       sequence += unsealed.part.records;
     }
+    options.onReleased(sumHeld(batches) - sumHeld(sealed));
     const dropped = batches.map((batch) => batch.intent.n);
     journal.append({ t: 'replace', dropped, by: sealed.map((batch) => batch.intent), why: loss });
     options.onReplaced(
@@ -273,10 +279,9 @@ export function createPublisher(options: PublisherOptions): Publisher {
 
   const chooseSender = async (
     view: TopicView,
-    bytes: number,
   ): Promise<{ sender: PartitionSender; partition: number } | undefined> => {
     while (!signal.aborted) {
-      const choice = options.partitioner.choose(topicWatch.view ?? view, bytes, usable);
+      const choice = options.partitioner.choose(topicWatch.view ?? view, usable);
       if (choice?.moved !== undefined) options.onMoved(choice.moved);
       if (choice !== undefined) {
         const sender = senderOf(choice.partition);
@@ -306,8 +311,9 @@ export function createPublisher(options: PublisherOptions): Publisher {
       }
       const view = await topicWatch.first(signal);
       if (view === undefined || !(await ensureProducer())) return false;
-      const chosen = await chooseSender(view, part.rawBytes);
+      const chosen = await chooseSender(view);
       if (chosen === undefined) return false;
+      options.partitioner.took(part.rawBytes);
       const { partition, sender } = chosen;
       const baseSequence = journal.state.sequences.get(partition) ?? 0;
       const batch = seal({ part, settings, heldBytes }, partition, journal.state.nextIntent, baseSequence);
@@ -365,6 +371,10 @@ export function createPublisher(options: PublisherOptions): Publisher {
       }
     },
   };
+}
+
+function sumHeld(batches: readonly SealedBatch[]): number {
+  return batches.reduce((sum, batch) => sum + batch.heldBytes, 0);
 }
 
 function settingsOf({ timestampMs, codec, level, maxRecordBytes, oversize }: BatchSettings): BatchSettings {

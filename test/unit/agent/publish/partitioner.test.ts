@@ -71,7 +71,7 @@ describe('staying', () => {
     }
     const second = partitioner.choose(SIX, always)!;
     expect(second.moved).toBe('time');
-    expect([first.partition, second.partition].sort()).toEqual([0, 3]);
+    expect(new Set([first.partition, second.partition])).toEqual(new Set([0, 3]));
   });
 
   test('for its bytes: the batch that reaches the limit still goes to the old one', () => {
@@ -168,11 +168,10 @@ describe('moving', () => {
       const sick = new Set(leaders.flatMap((_, p) => (random() < 0.3 ? [p] : [])));
       const usable = (p: number): boolean => !sick.has(p);
       const near = leaders.flatMap((leader, p) => (leader === 1 && usable(p) ? [p] : []));
-      const others = leaders.flatMap((leader, p) => (leader !== -1 && usable(p) ? [p] : []));
+      const led = leaders.flatMap((leader, p) => (leader !== -1 && usable(p) ? [p] : []));
+      const allowed: (number | undefined)[] = [near, led, [undefined]].find((list) => list.length > 0)!;
       const choice = partitioner.choose(someView(leaders), usable)?.partition;
-      if (near.length > 0) expect(near).toContain(choice);
-      else if (others.length > 0) expect(others).toContain(choice);
-      else expect(choice).toBeUndefined();
+      expect(allowed).toContain(choice);
     }
   });
 });

@@ -1,0 +1,507 @@
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { EncodedPart } from '../../../../agent/batch/encode-batches.ts';
+import { encodeBatches } from '../../../../agent/batch/encode-batches.ts';
+import { openJournal } from '../../../../agent/checkpoint/journal.ts';
+import { parseJournal } from '../../../../agent/checkpoint/journal-lines.ts';
+import type { Entry, Intent } from '../../../../agent/checkpoint/state.ts';
+import { singlePartition } from '../../../../agent/publish/partitioner.ts';
+import {
+  type BatchSettings,
+  createPublisher,
+  type PublishedBatch,
+} from '../../../../agent/publish/publisher.ts';
+import { watchTopic } from '../../../../agent/publish/topic-view.ts';
+import { silentLogger } from '../../../../shared/telemetry/logger.ts';
+import { repeatedLog } from '../../../../shared/telemetry/repeated-log.ts';
+import { decodeRecords } from '../../../../shared/wire/decode-records.ts';
+import { simClock } from '../../../simulation/support/sim-clock.ts';
+import { type MemoryJournal, memoryJournal } from '../memory-journal.ts';
+import { recordedLog } from '../recorded-log.ts';
+import { scriptedCluster } from './scripted-cluster.ts';
+
+const MESSAGE_TOO_LARGE = 10;
+const OUT_OF_ORDER_SEQUENCE_NUMBER = 45;
+const UNKNOWN_PRODUCER_ID = 59;
+const COORDINATOR_LOAD_IN_PROGRESS = 14;
+
+const SETTINGS: BatchSettings = {
+  timestampMs: 1_700_000_000_000,
+  codec: 'none',
+  level: undefined,
+  maxRecordBytes: 1000,
+  oversize: 'split',
+};
+
+const LONGEST_BACKOFF_MS = 5_000;
+
+/** The file `f-1` that all lines of these tests come from, by its bytes. */
+async function encode(
+  text: string,
+  fileOffset: number,
+  settings: BatchSettings = SETTINGS,
+  maxBatchBytes = Infinity,
+): Promise<EncodedPart[]> {
+  const bytes = Buffer.from(text);
+  const terminated = text.endsWith('\n');
+  const segment = {
+    bytes,
+    start: 0,
+    end: bytes.length,
+    terminated,
+    skipRest: false,
+    fileId: 'f-1',
+    fileOffset,
+  };
+  const { level, ...rest } = settings;
+  const options = { ...rest, host: 'h', pipeline: 'p', ...(level !== undefined && { level }) };
+  return encodeBatches({ segments: [segment], options, maxBatchBytes });
+}
+
+async function setUp(options: { leaders?: number[]; file?: string; journal?: MemoryJournal } = {}) {
+  const clock = simClock(0);
+  const cluster = scriptedCluster(options.leaders ?? [1, 2, 3]);
+  const { logger, lines } = recordedLog();
+  const file = options.journal ?? memoryJournal();
+  const counts = { entries: () => {}, fsync: () => {}, failing: () => {} };
+  const policy = { fsync: 'interval', fsyncIntervalMs: 1000 } as const;
+  const opening = { pipeline: 'p', topic: 'logs', policy, clock, counts, logger: silentLogger };
+  const journal = await openJournal({ file, ...opening });
+  const random = (): number => 0;
+  const log = repeatedLog({ logger, clock, intervalMs: 60_000 });
+  const topicWatch = watchTopic(cluster, 'logs', { metadataMaxAgeMs: 60_000, clock, random, logger, log });
+  const stop = new AbortController();
+  const seen = {
+    acknowledged: [] as PublishedBatch[],
+    replaced: [] as [why: string, possibleDuplicates: number, lostBytes: number][],
+    moved: [] as string[],
+    releasedBytes: 0,
+  };
+  /** What the log file holds; undefined when it is gone. */
+  const disk: { text: string | undefined } = { text: options.file };
+  const rebuild = async (intent: Intent, maxBatchBytes: number) => {
+    if (disk.text === undefined) return undefined;
+    const [range] = intent.ranges;
+    const settings = Number.isFinite(maxBatchBytes) ? { ...SETTINGS, maxRecordBytes: 100 } : SETTINGS;
+    return {
+      parts: await encode(disk.text.slice(range!.start, range!.end), range!.start, settings, maxBatchBytes),
+      settings,
+    };
+  };
+  const publisher = createPublisher({
+    topic: 'logs',
+    cluster,
+    topicWatch,
+    partitioner: singlePartition({
+      rack: 'rack-a',
+      mode: 'prefer',
+      stickyMs: 3_600_000,
+      stickyBytes: 1_000,
+      clock,
+      random,
+    }),
+    journal,
+    rack: 'rack-a',
+    maxInFlight: 5,
+    requestTimeoutMs: 1_000,
+    rebuild,
+    onAcknowledged: (batch) => seen.acknowledged.push(batch),
+    onReplaced: (...args) => seen.replaced.push(args),
+    onReleased: (bytes) => {
+      seen.releasedBytes += bytes;
+    },
+    onMoved: (reason) => seen.moved.push(reason),
+    onError: () => {},
+    clock,
+    random,
+    logger,
+    log,
+    signal: stop.signal,
+  });
+  onTestFinished(async () => {
+    stop.abort();
+    await topicWatch.close();
+  });
+  await clock.advance(0);
+
+  let offset = 0;
+  return {
+    clock,
+    cluster,
+    journal,
+    file,
+    publisher,
+    stop,
+    lines,
+    disk,
+    ...seen,
+    seen,
+    /** Publishes lines of the file, in order, as one batch. */
+    publish: async (text: string): Promise<boolean> => {
+      const [part] = await encode(text, offset);
+      offset += text.length;
+      let result: boolean | undefined;
+      void publisher.publish(part!, SETTINGS, part!.batch.length).then((taken) => {
+        result = taken;
+      });
+      for (let i = 0; i < 5 && result === undefined; i += 1) await clock.advance(0);
+      if (result === undefined) throw new Error('publish waits');
+      return result;
+    },
+    settle: () => clock.advance(0),
+    /** The entries on disk, of these types. */
+    written: (...types: Entry['t'][]): Entry[] =>
+      parseJournal(file.content).entries.filter(({ t }) => types.includes(t)),
+  };
+}
+
+async function textOf(bytes: Buffer): Promise<string[]> {
+  const { records } = await decodeRecords(bytes, { maxOutputBytes: 1 << 20 });
+  return records.map(({ value }) => Buffer.from(value!).toString());
+}
+
+describe('intent, effect, commit', () => {
+  test('the intent is in the journal when the batch goes out, the commit when it is acknowledged', async () => {
+    const s = await setUp();
+    expect(await s.publish('one\ntwo\n')).toBe(true);
+    const [request] = s.cluster.produced;
+    expect(await textOf(request!.bytes)).toEqual(['one', 'two']);
+    expect(s.written('intent')).toMatchObject([
+      {
+        partition: request!.partition,
+        producerId: request!.producerId,
+        baseSequence: 0,
+        records: 2,
+        ranges: [{ file: 'f-1', start: 0, end: 8 }],
+      },
+    ]);
+    request!.answer(0, 55);
+    await s.settle();
+    await s.journal.flush();
+    expect(s.written('commit')).toEqual([{ t: 'commit', n: 1, offset: 55 }]);
+    expect(s.journal.state.open.size).toBe(0);
+  });
+
+  test('sequences count records, one row for each partition (KIP-98)', async () => {
+    const s = await setUp();
+    await s.publish('a\nb\nc\n');
+    await s.publish('d\n');
+    await s.publish('e\nf\n');
+    expect(s.cluster.produced.map((p) => p.baseSequence)).toEqual([0, 3, 4]);
+    expect(new Set(s.cluster.produced.map((p) => p.producerId)).size).toBe(1);
+  });
+
+  test('a coordinator that is still loading gives a producer id a moment later', async () => {
+    const s = await setUp();
+    s.cluster.producerIdErrors = [COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_LOAD_IN_PROGRESS];
+    await expect(s.publish('a\n')).rejects.toThrow('publish waits');
+    await s.clock.advance(LONGEST_BACKOFF_MS);
+    expect(s.cluster.produced).toHaveLength(1);
+    expect(s.cluster.producerIds).toHaveLength(1);
+  });
+
+  test('a batch without records, all dropped, moves the file on by a skip and sends nothing', async () => {
+    const s = await setUp();
+    const range = { fileId: 'f-1', start: 0, end: 500, terminated: true, skipRest: false, crc32c: 0 };
+    const none = { records: 1, bytes: 500 };
+    const part = { batch: new Uint8Array(0), records: 0, rawBytes: 500, oversized: none, ranges: [range] };
+    expect(await s.publisher.publish(part, SETTINGS, 0)).toBe(true);
+    expect(s.written('skip')).toEqual([{ t: 'skip', id: 'f-1', to: 500, skipping: false }]);
+    expect(s.cluster.produced).toEqual([]);
+  });
+
+  test('a publisher that stops takes nothing, also no batch without records: the one before may be missing', async () => {
+    const s = await setUp();
+    s.stop.abort();
+    expect(await s.publish('a\n')).toBe(false);
+    const part = {
+      batch: new Uint8Array(0),
+      records: 0,
+      rawBytes: 5,
+      oversized: { records: 1, bytes: 5 },
+      ranges: [],
+    };
+    expect(await s.publisher.publish(part, SETTINGS, 0)).toBe(false);
+    expect(s.written('intent', 'skip')).toEqual([]);
+  });
+});
+
+describe('waiting for room', () => {
+  test('looking for room again and again does not use up the bytes of the partition', async () => {
+    // Two partitions led in the rack, 1,000 bytes on each in turn.
+    const s = await setUp({ leaders: [1, 1] });
+    for (let i = 0; i < 5; i += 1) await s.publish(`${'x'.repeat(99)}\n`);
+    const sixth = s.publish(`${'x'.repeat(99)}\n`);
+    await expect(sixth).rejects.toThrow('publish waits');
+    await s.clock.advance(900); // nine looks, and the partition is not slow yet
+    s.cluster.produced[0]!.answer(0);
+    await s.settle();
+    expect(s.moved).toEqual(['first']);
+    expect(s.journal.state.open.size).toBe(5);
+  });
+
+  test('a window that stays full for more than a second: the next batch goes elsewhere', async () => {
+    const s = await setUp({ leaders: [1, 1] });
+    for (let i = 0; i < 5; i += 1) await s.publish('x\n');
+    await expect(s.publish('y\n')).rejects.toThrow('publish waits');
+    await s.clock.advance(1_500);
+    expect(s.moved).toEqual(['first', 'unhealthy']);
+    expect(new Set(s.cluster.produced.map((p) => p.partition)).size).toBe(2);
+  });
+});
+
+describe('a batch that is too large', () => {
+  const TEXT = `${'a'.repeat(400)}\n${'b'.repeat(400)}\n`;
+
+  test('is cut smaller, goes out under a new identity, and the batches behind it after it', async () => {
+    const s = await setUp({ file: `${TEXT}c\n` });
+    await s.publish(TEXT);
+    await s.publish('c\n');
+    const [first, second] = s.cluster.produced;
+    s.cluster.maxMessageBytes = 600;
+    first!.answer(MESSAGE_TOO_LARGE);
+    second!.answer(OUT_OF_ORDER_SEQUENCE_NUMBER);
+    await s.clock.advance(LONGEST_BACKOFF_MS);
+
+    const again = s.cluster.produced.slice();
+    expect((await Promise.all(again.map((p) => textOf(p.bytes)))).flat().join('')).toBe(
+      `${'a'.repeat(400)}${'b'.repeat(400)}c`,
+    );
+    for (const { bytes } of again) expect(bytes.length).toBeLessThanOrEqual(600);
+    expect(new Set(again.map((p) => p.producerId))).toEqual(new Set([1001n]));
+    let sequence = 0;
+    for (const { baseSequence, records } of again) {
+      expect(baseSequence).toBe(sequence);
+      sequence += records;
+    }
+    expect(s.replaced).toEqual([['too-large', 0, 0]]);
+  });
+
+  test('the old intents are closed and the new ones written in one entry, before anything goes out', async () => {
+    const s = await setUp({ file: TEXT });
+    await s.publish(TEXT);
+    s.cluster.maxMessageBytes = 600;
+    s.cluster.produced[0]!.answer(MESSAGE_TOO_LARGE);
+    await s.clock.advance(LONGEST_BACKOFF_MS);
+    const entries = s.written('replace').filter((entry) => entry.t === 'replace');
+    expect(entries).toHaveLength(1);
+    expect(entries[0]).toMatchObject({ dropped: [1], why: 'too-large' });
+    // The new ranges tile the old one.
+    const ranges = entries[0]!.by.flatMap((intent) => intent.ranges);
+    let at = 0;
+    for (const { start, end } of ranges) {
+      expect(start).toBe(at);
+      at = end;
+    }
+    expect(at).toBe(TEXT.length);
+  });
+
+  test('what it held of the memory budget is given back to the byte', async () => {
+    const s = await setUp({ file: TEXT });
+    await s.publish(TEXT);
+    const takenBytes = s.cluster.produced[0]!.bytes.length;
+    s.cluster.maxMessageBytes = 600;
+    s.cluster.produced[0]!.answer(MESSAGE_TOO_LARGE);
+    await s.clock.advance(LONGEST_BACKOFF_MS);
+    while (s.cluster.produced.length > 0) {
+      s.cluster.produced[0]!.answer(0);
+      await s.settle();
+    }
+    const given = s.acknowledged.reduce((sum, batch) => sum + batch.heldBytes, 0);
+    expect(given + s.seen.releasedBytes).toBe(takenBytes);
+    expect(s.journal.state.open.size).toBe(0);
+  });
+
+  test('and its bytes are gone from the file: counted as lost, the memory given back, the next goes on', async () => {
+    const s = await setUp();
+    await s.publish(TEXT);
+    await s.publish('c\n');
+    const [first, second] = s.cluster.produced;
+    const takenBytes = first!.bytes.length + second!.bytes.length;
+    first!.answer(MESSAGE_TOO_LARGE);
+    second!.answer(OUT_OF_ORDER_SEQUENCE_NUMBER);
+    await s.clock.advance(LONGEST_BACKOFF_MS);
+    expect(s.replaced).toContainEqual(['source-gone', 0, TEXT.length]);
+    expect(s.cluster.produced.map((p) => [p.producerId, p.baseSequence])).toEqual([[1001n, 0]]);
+    s.cluster.produced[0]!.answer(0);
+    await s.settle();
+    const given = s.acknowledged.reduce((sum, batch) => sum + batch.heldBytes, 0);
+    expect(given + s.seen.releasedBytes).toBe(takenBytes);
+    expect(s.lines.filter((line) => line.level === 'error')).toHaveLength(1);
+  });
+});
+
+describe('an identity that is lost', () => {
+  test('the same batches go again under a new one, and are counted as possible duplicates', async () => {
+    const s = await setUp();
+    await s.publish('a\nb\n');
+    await s.publish('c\n');
+    const [first, second] = s.cluster.produced;
+    first!.answer(UNKNOWN_PRODUCER_ID);
+    second!.answer(OUT_OF_ORDER_SEQUENCE_NUMBER);
+    await s.clock.advance(LONGEST_BACKOFF_MS);
+    expect(s.cluster.produced.map((p) => [p.producerId, p.baseSequence, p.records])).toEqual([
+      [1001n, 0, 2],
+      [1001n, 2, 1],
+    ]);
+    expect(s.replaced).toEqual([['identity-lost', 3, 0]]);
+  });
+
+  test('the other partitions go on with the new identity from sequence 0, after what they have in flight', async () => {
+    const s = await setUp({ leaders: [1, 1] });
+    await s.publish(`${'x'.repeat(1100)}\n`); // fills the bytes of its partition
+    await s.publish('b\n');
+    const [inOne, inOther] = s.cluster.produced;
+    expect(inOther!.partition).not.toBe(inOne!.partition);
+    inOne!.answer(UNKNOWN_PRODUCER_ID);
+    await s.clock.advance(LONGEST_BACKOFF_MS);
+    await s.publish('c\n');
+    const others = s.cluster.produced.filter((p) => p.partition === inOther!.partition);
+    expect(others).toEqual([inOther]); // two identities in flight could be appended in either order
+    inOther!.answer(0);
+    await s.settle();
+    const next = s.cluster.produced.find((p) => p.partition === inOther!.partition)!;
+    expect([next.producerId, next.baseSequence]).toEqual([1001n, 0]);
+  });
+
+  test('lines that are published while the new identity is fetched are not forgotten', async () => {
+    const s = await setUp({ leaders: [1] });
+    await s.publish('a\n');
+    s.cluster.producerIdErrors = [COORDINATOR_LOAD_IN_PROGRESS];
+    // The refusal comes in while the next intent is on its way to the disk.
+    const [part] = await encode('b\n', 2);
+    const publishing = s.publisher.publish(part!, SETTINGS, 1);
+    s.cluster.produced[0]!.answer(UNKNOWN_PRODUCER_ID);
+    await s.clock.advance(LONGEST_BACKOFF_MS);
+    expect(await publishing).toBe(true);
+    const seen: string[] = [];
+    for (let i = 0; i < 10 && seen.length < 2; i += 1) {
+      for (const request of s.cluster.produced.slice()) {
+        seen.push(...(await textOf(request.bytes)));
+        request.answer(0);
+      }
+      await s.clock.advance(LONGEST_BACKOFF_MS);
+    }
+    expect(seen).toEqual(['a', 'b']);
+    expect(s.journal.state.open.size).toBe(0);
+  });
+});
+
+describe('after a restart', () => {
+  const FILE = 'one\ntwo\nthree\n';
+
+  /** A journal of a process that died with the three lines on their way, one batch each. */
+  async function killedJournal(): Promise<MemoryJournal> {
+    const s = await setUp();
+    await s.publish('one\n');
+    await s.publish('two\n');
+    await s.publish('three\n');
+    return s.file;
+  }
+
+  test('the open batches go again first, under the identity that they had', async () => {
+    const s = await setUp({ file: FILE, journal: await killedJournal() });
+    await s.publisher.resume();
+    await s.settle();
+    expect(s.cluster.produced.map((p) => [p.producerId, p.baseSequence, p.records])).toEqual([
+      [1000n, 0, 1],
+      [1000n, 1, 1],
+      [1000n, 2, 1],
+    ]);
+    expect((await Promise.all(s.cluster.produced.map((p) => textOf(p.bytes)))).flat()).toEqual([
+      'one',
+      'two',
+      'three',
+    ]);
+  });
+
+  test('new lines get an identity of their own: an old sequence number could belong to other lines already', async () => {
+    // The journal's last entries never reached the disk when the machine lost power, but the broker has their batches.
+    const s = await setUp({ file: FILE, journal: await killedJournal() });
+    s.cluster.producerIds.push(1000n);
+    await s.publisher.resume();
+    await s.settle();
+    for (const request of s.cluster.produced.slice()) request.answer(0);
+    await s.settle();
+    await s.publish('four\n');
+    expect(s.cluster.produced.map((p) => [p.producerId, p.baseSequence])).toEqual([[1001n, 0]]);
+  });
+
+  test('new lines wait until the open batches of their partition are through', async () => {
+    const s = await setUp({ leaders: [1], file: FILE, journal: await killedJournal() });
+    s.cluster.producerIds.push(1000n);
+    await s.publisher.resume();
+    await s.publish('four\n');
+    expect(s.cluster.produced).toHaveLength(3);
+    for (const request of s.cluster.produced.slice()) request.answer(0);
+    await s.settle();
+    expect((await Promise.all(s.cluster.produced.map((p) => textOf(p.bytes)))).flat()).toEqual(['four']);
+  });
+
+  test('the bytes are not the same any more: said at ERROR, counted, and the rest goes on', async () => {
+    const journal = await killedJournal();
+    const s = await setUp({ journal });
+    await s.publisher.resume();
+    expect(s.lines.filter((line) => line.level === 'error')).toHaveLength(3);
+    expect(s.replaced).toEqual([
+      ['source-gone', 0, 4],
+      ['source-gone', 0, 4],
+      ['source-gone', 0, 6],
+    ]);
+    expect(s.journal.state.open.size).toBe(0);
+    expect(s.written('replace')).toHaveLength(3);
+  });
+
+  test('the broker has forgotten the identity while the later batches are still being rebuilt: each goes out', async () => {
+    const s = await setUp({ leaders: [1], file: FILE, journal: await killedJournal() });
+    const resuming = s.publisher.resume();
+    const seen: string[] = [];
+    let refused = false;
+    for (let i = 0; i < 40; i += 1) {
+      for (const request of s.cluster.produced.slice()) {
+        if (!refused) {
+          refused = true;
+          request.answer(UNKNOWN_PRODUCER_ID);
+          continue;
+        }
+        if (request.producerId === 1000n && request.baseSequence > 0 && seen.length === 0) {
+          request.answer(OUT_OF_ORDER_SEQUENCE_NUMBER);
+          continue;
+        }
+        seen.push(...(await textOf(request.bytes)));
+        request.answer(0);
+      }
+      await s.clock.advance(500);
+    }
+    await resuming;
+    expect(seen).toEqual(['one', 'two', 'three']);
+    expect(s.journal.state.open.size).toBe(0);
+  });
+});
+
+describe('draining', () => {
+  test('ends when everything is acknowledged', async () => {
+    const s = await setUp();
+    await s.publish('a\n');
+    await s.publish('b\n');
+    let drained = false;
+    const waiting = s.publisher.drained(new AbortController().signal).then(() => {
+      drained = true;
+    });
+    s.cluster.produced[0]!.answer(0);
+    await s.settle();
+    expect(drained).toBe(false);
+    s.cluster.produced[0]!.answer(0);
+    await waiting;
+    expect(s.journal.state.open.size).toBe(0);
+  });
+
+  test('ends when patience does, with the rest open in the journal', async () => {
+    const s = await setUp();
+    await s.publish('a\n');
+    const patience = new AbortController();
+    const waiting = s.publisher.drained(patience.signal);
+    patience.abort();
+    await waiting;
+    expect(s.journal.state.open.size).toBe(1);
+  });
+});
