@@ -2,7 +2,6 @@
  * The demo: source -> stack -> agents and transporters -> until all is carried -> read back -> verdict. Whatever is
  * started is let go in reverse order, however it ends.
  */
-import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../../shared/errors.ts';
 import { createTopic, topicIsReady } from '../stack/kafka-admin.ts';
@@ -13,10 +12,10 @@ import { carryLines } from './carry.ts';
 import { NO_CHAOS, planChaos } from './chaos.ts';
 import type { Chaos } from './chaos.ts';
 import { UsageError } from './demo-error.ts';
+import { requireDiskSpace } from './disk-space.ts';
 import { createObserver } from './figures.ts';
 import { GROUP, PREFIX, prepareFleet, TOPIC } from './fleet.ts';
 import type { Fleet } from './fleet.ts';
-import { formatBytes } from './format.ts';
 import { openGeneratedSource } from './generated-source.ts';
 import { describeRunning } from './hints.ts';
 import type { LineSource } from './line-source.ts';
@@ -43,7 +42,6 @@ const REPLICAS = [
 const TOPIC_TIMEOUT_MS = 30_000;
 /** With --chaos lines must still be coming when the second process is killed and comes back. */
 const CHAOS_MIN_SECONDS = 15;
-const SPARE_DISK_BYTES = 512 * 1024 * 1024;
 
 interface Run {
   options: DemoOptions;
@@ -103,7 +101,7 @@ async function carryAndCheck(run: Run, interrupt: AbortSignal): Promise<boolean>
   const source = await openSource(run);
   undo.push(() => source.close());
   for (const line of source.summary) screen.print(line);
-  await checkDisk(run.workspace.path, source.diskBytes);
+  await requireDiskSpace(run.workspace.path, source.diskBytes);
 
   const stack = await startDemoStack(run);
   const agentsStartedAt = performance.now();
@@ -142,16 +140,6 @@ async function openSource({ options, workspace, fail }: Run): Promise<LineSource
     logFile: workspace.logOf('generator'),
     onFailure: fail,
   });
-}
-
-async function checkDisk(directory: string, neededBytes: number): Promise<void> {
-  const { bavail, bsize } = await statfs(directory);
-  const freeBytes = bavail * bsize;
-  if (neededBytes + SPARE_DISK_BYTES <= freeBytes) return;
-  throw new UsageError(
-    `this run may take ${formatBytes(neededBytes)} and ${directory} has ${formatBytes(freeBytes)} left; ` +
-      'take fewer lines, or set TMPDIR to a directory on a larger disk',
-  );
 }
 
 async function startDemoStack({ screen, signal, undo, workspace }: Run): Promise<LocalStack> {
