@@ -1,6 +1,11 @@
 import type { FetchedPartition } from '../../shared/kafka/requests/fetch.ts';
 import { isSkaldError } from '../../shared/errors.ts';
-import { type BatchHeader, type BatchSpan, readBatchHeader } from '../../shared/wire/record-batch.ts';
+import {
+  type BatchHeader,
+  type BatchSpan,
+  type OffsetBounds,
+  readBatchHeader,
+} from '../../shared/wire/record-batch.ts';
 import { splitRecordSet } from '../../shared/wire/split-record-set.ts';
 
 export interface TakenBatches {
@@ -57,10 +62,9 @@ export function takeBatches(
   };
 
   for (const span of wholeBatches(records)) {
-    const header = plausibleHeader(records, span, {
-      minOffset: nextOffset,
-      maxOffset: answer.highWatermark - 1,
-    });
+    // The first batch that reaches the offset may begin before it.
+    const minOffset = nextOffset === fetchOffset ? 0 : nextOffset;
+    const header = plausibleHeader(records, span, { minOffset, maxOffset: answer.highWatermark - 1 });
     if (header === undefined) {
       // One offset on is the least that makes progress; the base offset of the batch behind it corrects it.
       nextOffset += 1;
@@ -91,18 +95,14 @@ function wholeBatches(records: Uint8Array): BatchSpan[] {
   }
 }
 
-/**
- * The header if it can be read and its offsets are between what was taken and what the broker has; the first
- * batch may begin earlier.
- */
+/** The header if it can be read and its offsets are between what was taken and what the broker has. */
 function plausibleHeader(
   records: Uint8Array,
   span: BatchSpan,
-  bounds: { minOffset: number; maxOffset: number },
+  bounds: OffsetBounds,
 ): BatchHeader | undefined {
-  const { minOffset, maxOffset } = bounds;
   try {
-    return readBatchHeader(records, span, span.start === 0 ? { maxOffset } : { minOffset, maxOffset });
+    return readBatchHeader(records, span, bounds);
   } catch (error) {
     if (isSkaldError(error)) return undefined;
     throw error;

@@ -215,7 +215,7 @@ describe('assignPartitions', () => {
     );
   });
 
-  it('takes less than a second for 10,000 partitions over 200 workers, after a tenth of them left', () => {
+  it('takes less than a second of a core for 10,000 partitions over 200 workers, after a tenth of them left', () => {
     const racks = ['a', 'b', 'c'];
     const partitions = Array.from({ length: 10_000 }, (_, i) => ({
       topic: `topic-${i % 40}`,
@@ -231,9 +231,9 @@ describe('assignPartitions', () => {
     }));
     const before = assignPartitions({ members, partitions });
     const left = members.slice(20).map((member) => ({ ...member, owned: before.get(member.id)! }));
-    const startedAt = performance.now();
+    const startedAt = process.cpuUsage();
     const after = assignPartitions({ members: left, partitions });
-    expect(performance.now() - startedAt).toBeLessThan(1000);
+    expect(process.cpuUsage(startedAt).user).toBeLessThan(1_000_000);
     expect([...after.values()].flat()).toHaveLength(10_000);
   });
 });

@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest';
+import { decodeIntent, encodeIntent } from '../../../../transporter/chunk/intent.ts';
+import type { Layout } from '../../../../transporter/chunk/layout.ts';
+
+const layout: Layout = {
+  prefix: 'logs',
+  template: '{prefix}/{topic}/dt={yyyy}-{mm}-{dd}/hr={hh}/{partition}-{firstOffset}.{ext}',
+  bucket: 'hour',
+  timeZone: 'Europe/Berlin',
+  format: 'lines',
+  codec: 'zstd',
+  level: 3,
+};
+
+describe('intent', () => {
+  it('comes back as it was written', () => {
+    const intent = { end: 1234, objectBytes: 5678, layout };
+    expect(decodeIntent(encodeIntent(intent), 1000)).toEqual(intent);
+  });
+
+  it('comes back without a level when its codec has none', () => {
+    const intent = { end: 1, objectBytes: 0, layout: { ...layout, codec: 'lz4' as const, level: undefined } };
+    expect(decodeIntent(encodeIntent(intent), 0)?.layout.level).toBeUndefined();
+  });
+
+  it('fits the 4,096 bytes that brokers allow, many times over', () => {
+    const text = encodeIntent({ end: Number.MAX_SAFE_INTEGER, objectBytes: Number.MAX_SAFE_INTEGER, layout });
+    expect(Buffer.byteLength(text)).toBeLessThan(512);
+  });
+
+  it('refuses a layout that does not fit them, before anything is promised', () => {
+    const long = { ...layout, template: `${'x'.repeat(4096)}${layout.template}` };
+    expect(() => encodeIntent({ end: 1, objectBytes: 1, layout: long })).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID' }),
+    );
+  });
+
+  it.each(['', 'checkpoint of another consumer', '{"offset":3}'])('is not in the metadata %j', (metadata) => {
+    expect(decodeIntent(metadata, 0)).toBeUndefined();
+  });
+
+  it.each([
+    ['of a newer version', '{"skald":2,"end":9}'],
+    ['cut off', encodeIntent({ end: 9, objectBytes: 1, layout }).slice(0, -1)],
+    [
+      'with a key that this version does not know',
+      encodeIntent({ end: 9, objectBytes: 1, layout }).replace('"end"', '"footer":true,"end"'),
+    ],
+    [
+      'with a format that this version does not know',
+      encodeIntent({ end: 9, objectBytes: 1, layout }).replace('"lines"', '"parquet"'),
+    ],
+    ['that ends where it starts', encodeIntent({ end: 5, objectBytes: 1, layout })],
+  ])('is unreadable %s: nobody may cut its range in another way', (_, metadata) => {
+    expect(() => decodeIntent(metadata, 5)).toThrow(
+      expect.objectContaining({ code: 'INTENT_UNREADABLE', retryable: false }),
+    );
+  });
+});

@@ -1,0 +1,90 @@
+import { describe, expect, it } from 'vitest';
+import { openChunk } from '../../../../transporter/chunk/open-chunk.ts';
+import type { DecodedFrame } from '../../../../transporter/decode/decode-range.ts';
+
+const layout = {
+  prefix: 'logs',
+  template: '{prefix}/{topic}/dt={yyyy}-{mm}-{dd}/hr={hh}/{partition}-{firstOffset}.{ext}',
+  bucket: 'hour',
+  timeZone: 'UTC',
+  format: 'lines',
+  codec: 'none',
+} as const;
+
+function frame(hour: string, firstOffset: number, records: number, text: string): DecodedFrame {
+  const startMs = Date.parse(`2026-07-31T${hour}:00:00Z`);
+  return {
+    bucket: { label: `2026-07-31T${hour}:00`, startMs, endMs: startMs + 3_600_000 },
+    bytes: Buffer.from(text),
+    records,
+    textBytes: text.length,
+    firstOffset,
+    lastOffset: firstOffset + records - 1,
+    minTimestampMs: startMs + firstOffset,
+    maxTimestampMs: startMs + firstOffset + records,
+  };
+}
+
+describe('openChunk', () => {
+  it('makes one object for each hour, named by the first offset in it, of all its frames in order', () => {
+    const chunk = openChunk({ topic: 'logs', partition: 3 }, 100, layout);
+    chunk.append(
+      { frames: [frame('11', 100, 2, 'a\nb\n'), frame('12', 102, 1, 'c\n')], undecodable: [] },
+      103,
+    );
+    chunk.append({ frames: [frame('12', 103, 1, 'd\n'), frame('11', 104, 1, 'e\n')], undecodable: [] }, 110);
+    const closed = chunk.close();
+    expect(closed).toMatchObject({
+      topic: 'logs',
+      partition: 3,
+      start: 100,
+      end: 110,
+      records: 5,
+      objectBytes: 10,
+    });
+    expect(closed.objects.map(({ name, parts }) => [name, Buffer.concat(parts).toString()])).toEqual([
+      ['logs/logs/dt=2026-07-31/hr=11/3-100.log', 'a\nb\ne\n'],
+      ['logs/logs/dt=2026-07-31/hr=12/3-102.log', 'c\nd\n'],
+    ]);
+    expect(closed.objects[0]!.metadata).toEqual({
+      'skald-topic': 'logs',
+      'skald-partition': '3',
+      'skald-first-offset': '100',
+      'skald-last-offset': '104',
+      'skald-records': '3',
+      'skald-text-bytes': '6',
+      'skald-min-timestamp-ms': String(Date.parse('2026-07-31T11:00:00.100Z')),
+      'skald-max-timestamp-ms': String(Date.parse('2026-07-31T11:00:00.105Z')),
+    });
+  });
+
+  it('puts a batch that could not be decoded beside them, with the reason as a header can carry it', () => {
+    const chunk = openChunk({ topic: 'logs', partition: 3 }, 0, layout);
+    const batch = {
+      baseOffset: 5,
+      records: 7,
+      reason: 'WIRE_CORRUPT',
+      message: 'at “byte” 9\n',
+      bytes: Buffer.from([1, 2]),
+    } as const;
+    chunk.append({ frames: [], undecodable: [batch] }, 12);
+    expect(chunk.close().objects).toMatchObject([
+      {
+        name: 'logs/quarantine/logs/3-5.batch',
+        parts: [Buffer.from([1, 2])],
+        records: 0,
+        metadata: {
+          'skald-base-offset': '5',
+          'skald-reason': 'WIRE_CORRUPT',
+          'skald-message': 'at ?byte? 9?',
+        },
+      },
+    ]);
+  });
+
+  it('is no object at all when only transaction markers were there, but moves on', () => {
+    const chunk = openChunk({ topic: 'logs', partition: 3 }, 5, layout);
+    chunk.append({ frames: [], undecodable: [] }, 9);
+    expect(chunk.close()).toMatchObject({ start: 5, end: 9, objects: [], objectBytes: 0 });
+  });
+});

@@ -1,0 +1,164 @@
+import { describe, expect, it } from 'vitest';
+import { encodeRecordBatch } from '../../../../shared/wire/encode-records.ts';
+import {
+  ATTRIBUTES_AT,
+  BATCH_LENGTH_AT,
+  CRC_AT,
+  LAST_OFFSET_DELTA_AT,
+  PRODUCER_ID_AT,
+} from '../../../../shared/wire/record-batch.ts';
+import { takeBatches } from '../../../../transporter/fetch/take-batches.ts';
+
+const TRANSACTIONAL = 0x10;
+const CONTROL = 0x20;
+
+interface BatchOptions {
+  base: number;
+  count?: number;
+  producerId?: number;
+  attributes?: number;
+  bytes?: number;
+}
+
+/** A batch as it stands in a log; nothing here looks at its CRC. */
+async function batch({
+  base,
+  count = 1,
+  producerId = -1,
+  attributes = 0,
+  bytes = 1,
+}: BatchOptions): Promise<Buffer> {
+  const records = Array.from({ length: count }, (_, i) => ({
+    value: Buffer.alloc(bytes),
+    timestampMs: 1000 + i,
+  }));
+  const encoded = Buffer.from(await encodeRecordBatch(records, { codec: 'none' }));
+  encoded.writeBigInt64BE(BigInt(base), 0);
+  encoded.writeInt16BE(attributes, ATTRIBUTES_AT);
+  encoded.writeBigInt64BE(BigInt(producerId), PRODUCER_ID_AT);
+  return encoded;
+}
+
+function answer(records: Buffer[], abortedTransactions: { producerId: bigint; firstOffset: number }[] = []) {
+  return { records: Buffer.concat(records), abortedTransactions, highWatermark: 1_000_000 };
+}
+
+const bytesOf = (taken: ReturnType<typeof takeBatches>): Buffer =>
+  Buffer.concat(taken.pieces.map(({ bytes }) => bytes));
+
+describe('takeBatches', () => {
+  it('takes whole batches, into buffers of their own, and leaves the one that is cut off', async () => {
+    const whole = [await batch({ base: 5, count: 3 }), await batch({ base: 8, count: 2 })];
+    const cutOff = (await batch({ base: 10 })).subarray(0, 40);
+    const given = answer([...whole, cutOff]);
+    const taken = takeBatches(given, 5);
+    expect(taken.nextOffset).toBe(10);
+    expect(bytesOf(taken).equals(Buffer.concat(whole))).toBe(true);
+    expect(taken.timestampsMs).toEqual([1000, 1002, 1000, 1001]);
+    expect(taken.pieces[0]!.bytes.buffer.byteLength).toBe(taken.pieces[0]!.bytes.length);
+    given.records.fill(0);
+    expect(bytesOf(taken).equals(Buffer.concat(whole))).toBe(true);
+  });
+
+  it('takes the batch that the offset is in the middle of, and nothing before it', async () => {
+    const [before, middle] = [await batch({ base: 0, count: 5 }), await batch({ base: 5, count: 5 })];
+    const taken = takeBatches(answer([before, middle]), 7);
+    expect(bytesOf(taken).equals(middle)).toBe(true);
+    expect(taken.nextOffset).toBe(10);
+  });
+
+  it('stops at the end of a replay, also inside a batch', async () => {
+    const sets = [
+      await batch({ base: 0, count: 5 }),
+      await batch({ base: 5, count: 5 }),
+      await batch({ base: 10 }),
+    ];
+    const taken = takeBatches(answer(sets), 0, 7);
+    expect(bytesOf(taken).equals(Buffer.concat(sets.slice(0, 2)))).toBe(true);
+    expect(taken.nextOffset).toBe(7);
+    expect(takeBatches(answer(sets), 0, 10).nextOffset).toBe(10);
+  });
+
+  it('goes on behind offsets that compaction has removed', async () => {
+    const taken = takeBatches(answer([await batch({ base: 20, count: 2 })]), 5);
+    expect(taken.nextOffset).toBe(22);
+  });
+
+  it('cuts a large answer into pieces that are decoded at the same time', async () => {
+    const sets = await Promise.all([0, 1, 2, 3, 4].map((base) => batch({ base, bytes: 400_000 })));
+    const { pieces, nextOffset } = takeBatches(answer(sets), 0);
+    expect(pieces.map(({ endOffset }) => endOffset)).toEqual([3, 5]);
+    expect(nextOffset).toBe(5);
+  });
+
+  it('leaves out aborted transactions and all markers, and keeps what lies between them (KIP-98)', async () => {
+    const plain = await batch({ base: 0 });
+    const aborted = await batch({ base: 1, producerId: 7, attributes: TRANSACTIONAL });
+    const committed = await batch({ base: 2, producerId: 8, attributes: TRANSACTIONAL });
+    const abortedToo = await batch({ base: 3, producerId: 7, attributes: TRANSACTIONAL });
+    const abortMarker = await batch({ base: 4, producerId: 7, attributes: TRANSACTIONAL | CONTROL });
+    const nextOfSame = await batch({ base: 5, producerId: 7, attributes: TRANSACTIONAL });
+    const commitMarker = await batch({ base: 6, producerId: 8, attributes: TRANSACTIONAL | CONTROL });
+    const all = [plain, aborted, committed, abortedToo, abortMarker, nextOfSame, commitMarker];
+    const taken = takeBatches(answer(all, [{ producerId: 7n, firstOffset: 1 }]), 0);
+    expect(bytesOf(taken).equals(Buffer.concat([plain, committed, nextOfSame]))).toBe(true);
+    expect(taken.nextOffset).toBe(7);
+  });
+
+  it('takes several aborted transactions of one producer for what they are, whatever the order of the list', async () => {
+    const of = (base: number, attributes = TRANSACTIONAL) => batch({ base, producerId: 7, attributes });
+    const marker = TRANSACTIONAL | CONTROL;
+    const kept = await of(2);
+    const all = [
+      await of(0),
+      await of(1, marker),
+      kept,
+      await of(3, marker),
+      await of(4),
+      await of(5, marker),
+    ];
+    const taken = takeBatches(
+      answer(all, [
+        { producerId: 7n, firstOffset: 4 },
+        { producerId: 7n, firstOffset: 0 },
+      ]),
+      0,
+    );
+    expect(bytesOf(taken).equals(kept)).toBe(true);
+  });
+
+  it('moves on over an answer of markers only, so that it is not fetched for ever', async () => {
+    const taken = takeBatches(
+      answer([await batch({ base: 9, producerId: 1, attributes: TRANSACTIONAL | CONTROL })]),
+      9,
+    );
+    expect(taken).toEqual({ pieces: [], nextOffset: 10, timestampsMs: [] });
+  });
+
+  it.each([
+    [
+      'a last offset beyond what the broker has',
+      (bytes: Buffer) => bytes.writeInt32BE(2 ** 30, LAST_OFFSET_DELTA_AT),
+    ],
+    ['a base offset beyond what the broker has', (bytes: Buffer) => bytes.writeBigInt64BE(2n ** 40n, 0)],
+    ['a magic of another format', (bytes: Buffer) => bytes.writeInt8(1, CRC_AT - 1)],
+  ])('hands a batch with %s to the decoder, and goes on with the one behind it', async (_, damage) => {
+    const [damaged, good] = [await batch({ base: 5, count: 3 }), await batch({ base: 8 })];
+    damage(damaged);
+    const taken = takeBatches(answer([damaged, good]), 5);
+    expect(bytesOf(taken).equals(Buffer.concat([damaged, good]))).toBe(true);
+    expect(taken.nextOffset).toBe(9);
+    expect(takeBatches(answer([damaged]), 5).nextOffset).toBe(6);
+  });
+
+  it('takes what stands before a length that makes no sense, and refuses an answer that begins with one', async () => {
+    const [good, damaged] = [await batch({ base: 5 }), await batch({ base: 6 })];
+    damaged.writeInt32BE(-1, BATCH_LENGTH_AT);
+    const taken = takeBatches(answer([good, damaged]), 5);
+    expect(bytesOf(taken).equals(good)).toBe(true);
+    expect(taken.nextOffset).toBe(6);
+    expect(() => takeBatches(answer([damaged]), 6)).toThrow(
+      expect.objectContaining({ code: 'WIRE_CORRUPT' }),
+    );
+  });
+});
