@@ -3,7 +3,6 @@
  * produce, commit. One publisher serves one pipeline.
  */
 import type { Clock, Random } from '../../shared/clock.ts';
-import { deferred } from '../../shared/deferred.ts';
 import { SkaldError } from '../../shared/errors.ts';
 import type { KafkaCluster } from '../../shared/kafka/cluster.ts';
 import { produceRequest, type ProducedPartition } from '../../shared/kafka/requests/produce.ts';
@@ -100,12 +99,12 @@ export function createPublisher(options: PublisherOptions): Publisher {
   const { topic, cluster, topicWatch, journal, clock, random, logger, signal } = options;
   const senders = new Map<number, PartitionSender>();
   const fullSinceMs = new Map<number, number>();
-  /** Resolves at the next acknowledgement. */
-  let progress = deferred<void>();
+  /** Aborts at the next acknowledgement: a sleep lets go of a signal when it ends, a race never lets go of a promise. */
+  let progress = new AbortController();
 
   const madeProgress = (): void => {
-    progress.resolve();
-    progress = deferred();
+    progress.abort();
+    progress = new AbortController();
   };
 
   const produce = async (partition: number, bytes: Uint8Array): Promise<ProducedPartition> => {
@@ -287,12 +286,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
         const sender = senderOf(choice.partition);
         if (sender.hasRoom) return { sender, partition: choice.partition };
       }
-      const look = new AbortController();
-      await Promise.race([
-        progress.promise,
-        clock.sleep(LOOK_AGAIN_MS, AbortSignal.any([signal, look.signal])),
-      ]);
-      look.abort();
+      await clock.sleep(LOOK_AGAIN_MS, progress.signal);
       if (choice === undefined) await topicWatch.refresh();
     }
     return undefined;
@@ -362,15 +356,19 @@ export function createPublisher(options: PublisherOptions): Publisher {
     },
 
     drained: async (until) => {
-      const aborted = new Promise<void>((resolve) => {
-        if (until.aborted) resolve();
-        until.addEventListener('abort', () => resolve(), { once: true });
-      });
+      const aborted = aborts(until);
       while (!until.aborted && [...senders.values()].some((sender) => sender.waiting.length > 0)) {
-        await Promise.race([progress.promise, aborted]);
+        await Promise.race([aborts(progress.signal), aborted]);
       }
     },
   };
+}
+
+function aborts(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }
 
 function sumHeld(batches: readonly SealedBatch[]): number {

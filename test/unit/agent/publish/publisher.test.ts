@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { EncodedPart } from '../../../../agent/batch/encode-batches.ts';
 import { encodeBatches } from '../../../../agent/batch/encode-batches.ts';
@@ -33,6 +35,9 @@ const SETTINGS: BatchSettings = {
 };
 
 const LONGEST_BACKOFF_MS = 5_000;
+
+setFlagsFromString('--expose-gc');
+const collectGarbage: () => void = runInNewContext('gc');
 
 /** The file `f-1` that all lines of these tests come from, by its bytes. */
 async function encode(
@@ -504,4 +509,18 @@ describe('draining', () => {
     await waiting;
     expect(s.journal.state.open.size).toBe(1);
   });
+});
+
+test('hours without a usable partition leave nothing behind in memory', async () => {
+  const s = await setUp({ leaders: [-1] });
+  const [part] = await encode('a\n', 0);
+  void s.publisher.publish(part!, SETTINGS, 1);
+  const heapAfter = async (looks: number): Promise<number> => {
+    await s.clock.advance(looks * 200);
+    collectGarbage();
+    return process.memoryUsage().heapUsed;
+  };
+  const before = await heapAfter(500);
+  // A look keeps less than a promise and its reaction.
+  expect((await heapAfter(10_000)) - before).toBeLessThan(10_000 * 50);
 });
