@@ -86,6 +86,7 @@ export async function runDemo(options: DemoOptions, screen: Screen, signal: Abor
   } finally {
     screen.settle();
     if (isKept) workspace.keep();
+    if (signal.aborted) screen.print('Ending everything that was started.');
     for (const undo of run.undo.reverse()) {
       // One that fails must not keep the others from theirs.
       await undo(isKept).catch((error: unknown) => screen.print(`while cleaning up: ${messageOf(error)}`));

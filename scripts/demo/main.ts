@@ -11,6 +11,9 @@ const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
 /** The shell's convention: 128 + the number of the signal. */
 const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
+/** The terminal and npm both pass a Ctrl-C on: what comes so close together is one. */
+const ONE_CTRL_C_MS = 500;
+
 /** Ends the run from outside; `exitCode` is what the process leaves with. */
 class Interrupted extends Error {
   readonly exitCode: number;
@@ -24,11 +27,16 @@ async function main(): Promise<number> {
   // The SDK announces on every start that it will want a newer Node one day; among the demo's lines that is noise.
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
   const interrupt = new AbortController();
+  let interruptedAt = 0;
   for (const [signal, exitCode] of Object.entries(SIGNALS)) {
     process.on(signal, () => {
-      // Whoever asks twice does not want to wait. All that was started notices the end of this process and ends itself.
-      if (interrupt.signal.aborted) process.exit(exitCode);
-      interrupt.abort(new Interrupted(exitCode));
+      if (!interrupt.signal.aborted) {
+        interruptedAt = performance.now();
+        interrupt.abort(new Interrupted(exitCode));
+      } else if (performance.now() - interruptedAt > ONE_CTRL_C_MS) {
+        // Whoever asks twice does not want to wait. All that was started notices the end of this process and ends itself.
+        process.exit(exitCode);
+      }
     });
   }
   // Whoever read the output has gone, as with `| head`.

@@ -35,16 +35,16 @@ function describe(now: Figures, before: Figures): Live {
   const compression = formatRatio(now.rawBytes, now.batchBytes);
   const crossRack = formatPercent(now.crossRackBytes, now.clientBytes);
   const openLag = Math.max(0, written.lines - linesInS3);
-  const lag = `${formatCount(openLag)} lines, ${formatBytes(Math.round(openLag * lineBytes))}`;
   const table = formatTable([
     row('written', written.lines, before.written.lines),
     row('in Kafka', linesInKafka, before.linesInKafka),
     row('in S3', linesInS3, before.linesInS3),
+    row('open lag', openLag, openLag).slice(0, 3),
   ]);
   return {
     block: [
       ...table.map((line) => `  ${line}`),
-      `  compressed ${compression}   crossed racks ${crossRack}   open lag ${lag}   ${formatSeconds(now.elapsedMs)}`,
+      `  compressed ${compression}   crossed racks ${crossRack}   after ${formatSeconds(now.elapsedMs)}`,
     ],
     line:
       `${formatSeconds(now.elapsedMs).padStart(7)}  written ${formatCount(written.lines)}  in Kafka ${formatCount(linesInKafka)}` +

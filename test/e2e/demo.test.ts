@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { basename, join } from 'node:path';
+import { describe, expect, onTestFailed, onTestFinished, test } from 'vitest';
 import { spawnWithLifeline } from '../../scripts/stack/lifeline.ts';
 import { isFree } from '../../scripts/stack/ports.ts';
 import { projectRoot } from '../../scripts/stack/project-root.ts';
@@ -33,6 +33,7 @@ async function startDemo(args: readonly string[]) {
     waitFor(() => exit, { timeoutMs: RUN_TIMEOUT_MS, what: 'the demo ends' }).catch((error: unknown) => {
       throw new Error(shown(), { cause: error });
     });
+  onTestFailed(() => void process.stderr.write(shown()));
   onTestFinished(async () => {
     if (exit === undefined) child.kill('SIGKILL');
     await exited();
@@ -73,29 +74,25 @@ function portsOf({ output }: Demo): number[] {
   return [...output.out.matchAll(/127\.0\.0\.1:(\d+)/g)].map(([, port]) => Number(port));
 }
 
-/** A wrong exit code is shown with what the demo had to say about it. */
-async function expectExit({ exited, output }: Demo, code: number): Promise<void> {
-  const exit = await exited();
-  expect({ ...exit, ...(exit.code !== code && output) }).toEqual({ code, signal: null });
-}
-
-async function expectNothingLeft(demo: Demo): Promise<void> {
-  await waitFor(() => processesOf(demo).length === 0 && readdirSync(demo.temp).length === 0, {
+/** What is still there of the demo when it had time to go: nothing, as it should be. */
+async function leftBy(demo: Demo, keptFiles = 0) {
+  const look = () => ({ processes: processesOf(demo), files: readdirSync(demo.temp) });
+  await waitFor(() => look().processes.length === 0 && look().files.length === keptFiles, {
     timeoutMs: CLEAN_TIMEOUT_MS,
     what: 'no process and no file of the demo is left',
-  }).catch((error: unknown) => {
-    throw new Error(`left: ${processesOf(demo).join(' ')}; ${readdirSync(demo.temp).join(' ')}`, {
-      cause: error,
-    });
-  });
-  for (const port of portsOf(demo)) expect(await isFree(port), `port ${port}`).toBe(true);
+  }).catch(() => {});
+  const ports: number[] = [];
+  for (const port of portsOf(demo)) if (!(await isFree(port))) ports.push(port);
+  return { ...look(), ports };
 }
+
+const NOTHING = { processes: [], files: [], ports: [] };
 
 describe('npm run demo', () => {
   test('carries generated lines exactly once, says what it cost, and leaves nothing', async () => {
     const demo = await startDemo(['--lines', '20000']);
 
-    await expectExit(demo, 0);
+    expect(await demo.exited()).toEqual({ code: 0, signal: null });
 
     const { out } = demo.output;
     expect(out).toMatch(/^all +20,000 +20,000 +0 +0/m);
@@ -106,13 +103,13 @@ describe('npm run demo', () => {
     expect(out).toMatch(/^crossed racks +\d+\.\d % of the /m);
     expect(out).toMatch(/^objects +[1-9]\d*, /m);
     expect(demo.output.err).toBe('');
-    await expectNothingLeft(demo);
+    expect(await leftBy(demo)).toEqual(NOTHING);
   });
 
   test('an agent and a worker are killed with SIGKILL in the middle', async () => {
     const demo = await startDemo(['--chaos', '--lines', '60000']);
 
-    await expectExit(demo, 0);
+    expect(await demo.exited()).toEqual({ code: 0, signal: null });
 
     const { out } = demo.output;
     const pidOf = (pattern: RegExp): string | undefined => pattern.exec(out)?.[1];
@@ -122,7 +119,7 @@ describe('npm run demo', () => {
       expect(pidOf(new RegExp(`${name} is back \\(process (\\d+)\\)`))).not.toBe(killed);
     }
     expect(out).toContain('every line exactly once: 60,000 lines of 6 file(s)');
-    await expectNothingLeft(demo);
+    expect(await leftBy(demo)).toEqual(NOTHING);
   });
 
   test("carries files of the user's own as they are, and changes none", async () => {
@@ -140,13 +137,13 @@ describe('npm run demo', () => {
 
     const demo = await startDemo([odd, plain]);
 
-    await expectExit(demo, 0);
+    expect(await demo.exited()).toEqual({ code: 0, signal: null });
     const { out } = demo.output;
     expect(out).toContain('every line exactly once: 5,005 lines of 2 file(s)');
     expect(out).toContain(`${odd}: waiting: no newline yet behind the last 12 bytes`);
     expect(await readFile(odd)).toEqual(bytes);
     expect(await readFile(plain)).toEqual(before);
-    await expectNothingLeft(demo);
+    expect(await leftBy(demo)).toEqual(NOTHING);
   });
 
   test('a file grows during the run: what was there at the start is checked', async () => {
@@ -157,7 +154,7 @@ describe('npm run demo', () => {
 
     await appendFile(path, 'rd\nfourth\n');
 
-    await expectExit(demo, 0);
+    expect(await demo.exited()).toEqual({ code: 0, signal: null });
     expect(demo.output.out).toContain('every line exactly once: 2 lines of 1 file(s)');
     expect(demo.output.out).toMatch(/busy\.log: 2 line\(s\) came during the run/);
   });
@@ -168,8 +165,8 @@ describe('npm run demo', () => {
 
     demo.signal('SIGINT');
 
-    await expectExit(demo, 130);
-    await expectNothingLeft(demo);
+    expect(await demo.exited()).toEqual({ code: 130, signal: null });
+    expect(await leftBy(demo)).toEqual(NOTHING);
   });
 
   test('kill -TERM while the brokers are starting leaves nothing', async () => {
@@ -182,8 +179,8 @@ describe('npm run demo', () => {
 
     demo.signal('SIGTERM');
 
-    await expectExit(demo, 143);
-    await expectNothingLeft(demo);
+    expect(await demo.exited()).toEqual({ code: 143, signal: null });
+    expect(await leftBy(demo)).toEqual(NOTHING);
   });
 
   test('kill -9 of the demo ends all that it started', async () => {
@@ -193,7 +190,7 @@ describe('npm run demo', () => {
     demo.signal('SIGKILL');
 
     expect(await demo.exited()).toEqual({ code: null, signal: 'SIGKILL' });
-    await expectNothingLeft(demo);
+    expect(await leftBy(demo)).toEqual(NOTHING);
   });
 
   test('a worker that dies is a failure, whose log is shown and kept', async () => {
@@ -202,15 +199,14 @@ describe('npm run demo', () => {
 
     process.kill(Number(pid), 'SIGKILL');
 
-    await expectExit(demo, 1);
+    expect(await demo.exited()).toEqual({ code: 1, signal: null });
     expect(demo.output.err).toMatch(/^demo: worker-b ended with SIGKILL\nthe end of \S+worker-b\.log:\n/);
     const kept = /kept in (\S+);/.exec(demo.output.out)?.[1];
     expect(readdirSync(join(kept!, 'logs'))).toEqual(expect.arrayContaining(['agent-a.log', 'worker-b.log']));
     expect(readdirSync(kept!)).toEqual(
       expect.arrayContaining(['agent-a', 'host-a', 'stack-logs', 'worker-b']),
     );
-    expect(processesOf(demo)).toEqual([]);
-    for (const port of portsOf(demo)) expect(await isFree(port), `port ${port}`).toBe(true);
+    expect(await leftBy(demo, 1)).toEqual({ ...NOTHING, files: [basename(kept!)] });
   });
 
   test('--keep leaves it all running, and Ctrl-C ends it', async () => {
@@ -230,8 +226,8 @@ describe('npm run demo', () => {
     );
     demo.signal('SIGINT');
 
-    await expectExit(demo, 0);
-    await expectNothingLeft(demo);
+    expect(await demo.exited()).toEqual({ code: 0, signal: null });
+    expect(await leftBy(demo)).toEqual(NOTHING);
   });
 
   test.each([
@@ -243,6 +239,6 @@ describe('npm run demo', () => {
     expect(await demo.exited()).toEqual({ code: 2, signal: null });
     expect(demo.output.err).toMatch(reason);
     expect(demo.output.out).not.toContain('Starting');
-    await expectNothingLeft(demo);
+    expect(await leftBy(demo)).toEqual(NOTHING);
   });
 });
