@@ -56,9 +56,9 @@ async function recover(file: JournalFile, fresh: CheckpointState, logger: Logger
         'the journal ends in a torn entry; going on from the one before',
       );
     } else {
-      const aside = await file.setAside(bytes, 'damaged');
+      const keptAs = await file.setAside(bytes, 'damaged').catch(messageOf); // a full disk must not keep us from starting
       logger.error(
-        { bytes: lost.length, at: goodBytes, keptAs: aside },
+        { bytes: lost.length, at: goodBytes, keptAs },
         'the journal is damaged; going on from the last good entry. Lines that were sent after it may be sent twice',
       );
     }
@@ -167,8 +167,15 @@ export async function openJournal(options: {
     flush,
     close: async () => {
       await flush();
-      if (failedAtMs === undefined && unsyncedSinceMs !== undefined) await file.sync();
-      await file.close();
+      try {
+        if (failedAtMs === undefined && unsyncedSinceMs !== undefined) await file.sync();
+        await file.close();
+      } catch (error) {
+        logger.error(
+          { err: error },
+          `the journal could not be forced to disk at the end: ${messageOf(error)}`,
+        );
+      }
     },
   };
 }
