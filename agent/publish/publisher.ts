@@ -6,11 +6,9 @@ import type { Clock, Random } from '../../shared/clock.ts';
 import { SkaldError } from '../../shared/errors.ts';
 import type { KafkaCluster } from '../../shared/kafka/cluster.ts';
 import { produceRequest, type ProducedPartition } from '../../shared/kafka/requests/produce.ts';
-import type { Logger } from '../../shared/telemetry/logger.ts';
 import type { RepeatedLog } from '../../shared/telemetry/repeated-log.ts';
 import { sealBatch } from '../../shared/wire/record-batch.ts';
 import type { EncodedPart } from '../batch/encode-batches.ts';
-import type { Journal } from '../checkpoint/journal.ts';
 import type { Intent } from '../checkpoint/state.ts';
 import {
   type IdentityLoss,
@@ -20,16 +18,9 @@ import {
 } from './partition-sender.ts';
 import type { Partitioner } from './partitioner.ts';
 import { newProducerId } from './producer-id.ts';
-import type { TopicView, TopicWatch } from './topic-view.ts';
-
-/** What a batch was built with; goes into its intent so that it can be built again. */
-export interface BatchSettings {
-  timestampMs: number;
-  codec: Intent['codec'];
-  level: number | undefined;
-  maxRecordBytes: number;
-  oversize: Intent['oversize'];
-}
+import { reidentify, type ReidentifyOptions } from './reidentify.ts';
+import { type BatchSettings, sealPart } from './seal.ts';
+import type { TopicView } from './topic-view.ts';
 
 export interface PublishedBatch {
   intent: Intent;
@@ -43,29 +34,18 @@ export interface PublishedBatch {
   tookMs: number;
 }
 
-export interface PublisherOptions {
+export interface PublisherOptions extends Omit<ReidentifyOptions, 'newProducerId'> {
   topic: string;
   cluster: KafkaCluster;
-  topicWatch: TopicWatch;
   partitioner: Partitioner;
-  journal: Journal;
   rack: string | undefined;
   maxInFlight: number;
   requestTimeoutMs: number;
-  /** Builds an intent's records again from the files, none above `maxBatchBytes`; undefined when the bytes are gone. */
-  rebuild(
-    intent: Intent,
-    maxBatchBytes: number,
-  ): Promise<{ parts: EncodedPart[]; settings: BatchSettings } | undefined>;
   onAcknowledged(batch: PublishedBatch): void;
-  onReplaced(why: IdentityLoss | 'source-gone', records: number, lostBytes: number): void;
-  /** These held bytes belong to no batch any more; negative when batches that took a refused one's place are larger. */
-  onReleased(heldBytes: number): void;
   onMoved(reason: string): void;
   onError(code: string): void;
   clock: Clock;
   random: Random;
-  logger: Logger;
   log: RepeatedLog;
   /** Aborts when the publisher must not wait or retry any more; what is open then stays open in the journal. */
   signal: AbortSignal;
@@ -82,12 +62,6 @@ export interface Publisher {
   readonly inFlight: number;
   /** Resolves when nothing waits for an acknowledgement, or when `signal` aborts. */
   drained(signal: AbortSignal): Promise<void>;
-}
-
-interface Unsealed {
-  part: EncodedPart;
-  settings: BatchSettings;
-  heldBytes: number;
 }
 
 /** A partition whose window stays full this long is slow: the next batch goes elsewhere. */
@@ -169,97 +143,25 @@ export function createPublisher(options: PublisherOptions): Publisher {
     return sender;
   };
 
-  /** Gives a part the next sequence of its partition and writes its intent. Synchronous, so that nothing comes between. */
-  const seal = (
-    { part, settings, heldBytes }: Unsealed,
-    partition: number,
-    n: number,
-    baseSequence: number,
-  ): SealedBatch => {
-    const { producerId, producerEpoch } = journal.state.producer!;
-    sealBatch(part.batch, { producerId, producerEpoch, baseSequence });
-    const ranges = part.ranges.map(({ fileId, ...range }) => ({ file: fileId, ...range }));
-    const intent = {
-      n,
-      partition,
-      producerId,
-      producerEpoch,
-      baseSequence,
-      records: part.records,
-      ...settings,
-      ranges,
-    };
-    return { intent, bytes: part.batch, rawBytes: part.rawBytes, heldBytes };
-  };
+  const askProducerId = () => newProducerId(cluster, { clock, random, logger, signal });
 
   const ensureProducer = async (): Promise<boolean> => {
     if (journal.state.producer !== undefined) return true;
-    const identity = await newProducerId(cluster, { clock, random, logger, signal });
+    const identity = await askProducerId();
     if (identity === undefined) return false;
     if (journal.state.producer === undefined) journal.append({ t: 'producer', ...identity });
     return true;
   };
 
-  /**
-   * At-least-once from here for these batches: the broker cannot say any more what it has of them. They go again under a
-   * new producer id, and the old intents are closed in the same journal entry.
-   */
   const replaceIdentity = async (
     sender: PartitionSender,
     partition: number,
     loss: IdentityLoss,
     batches: SealedBatch[],
   ): Promise<void> => {
-    const identity = await newProducerId(cluster, { clock, random, logger, signal });
-    if (identity === undefined) return;
-    const fresh: Unsealed[] = [];
-    for (const [i, batch] of batches.entries()) {
-      const { intent, bytes: bytesOfBatch } = batch;
-      if (loss === 'too-large' && i === 0) {
-        topicWatch.refused(bytesOfBatch.length);
-        await topicWatch.refresh();
-        const rebuilt = await options.rebuild(intent, topicWatch.maxMessageBytes);
-        if (rebuilt === undefined) {
-          logger.error(
-            { intent: intent.n, partition, ranges: intent.ranges },
-            'the broker refused a batch as too large, and the bytes to cut it smaller are gone from their files: they are lost',
-          );
-          options.onReplaced('source-gone', 0, batch.rawBytes);
-        } else {
-          const { parts, settings } = rebuilt;
-          fresh.push(...parts.map((part) => ({ part, settings, heldBytes: part.batch.length })));
-        }
-      } else {
-        const ranges = intent.ranges.map(({ file: fileId, ...range }) => ({ fileId, ...range }));
-        const none = { records: 0, bytes: 0 };
-        const { records } = intent;
-        fresh.push({
-          part: { batch: bytesOfBatch, records, rawBytes: batch.rawBytes, oversized: none, ranges },
-          settings: settingsOf(intent),
-          heldBytes: batch.heldBytes,
-        });
-      }
-    }
-    journal.append({ t: 'producer', ...identity });
-    let n = journal.state.nextIntent;
-    let sequence = 0;
-    const sealed: SealedBatch[] = [];
-    for (const unsealed of fresh) {
-      if (unsealed.part.records === 0) continue;
-      sealed.push(seal(unsealed, partition, n, sequence));
-      n += 1;
-      sequence += unsealed.part.records;
-    }
-    options.onReleased(sumHeld(batches) - sumHeld(sealed));
-    const dropped = batches.map((batch) => batch.intent.n);
-    journal.append({ t: 'replace', dropped, by: sealed.map((batch) => batch.intent), why: loss });
-    options.onReplaced(
-      loss,
-      loss === 'identity-lost' ? batches.reduce((sum, b) => sum + b.intent.records, 0) : 0,
-      0,
-    );
-    await journal.flush();
-    sender.adopt(sealed);
+    const replaced = await reidentify(partition, loss, batches, { ...options, newProducerId: askProducerId });
+    if (replaced === undefined) return;
+    sender.adopt(replaced);
     madeProgress();
   };
 
@@ -310,7 +212,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
       options.partitioner.took(part.rawBytes);
       const { partition, sender } = chosen;
       const baseSequence = journal.state.sequences.get(partition) ?? 0;
-      const batch = seal({ part, settings, heldBytes }, partition, journal.state.nextIntent, baseSequence);
+      const { nextIntent: n, producer } = journal.state;
+      const batch = sealPart({ part, settings, heldBytes }, { ...producer!, partition, n, baseSequence });
       journal.append({ t: 'intent', ...batch.intent });
       await journal.flush();
       sender.submit(batch);
@@ -369,12 +272,4 @@ function aborts(signal: AbortSignal): Promise<void> {
     if (signal.aborted) resolve();
     signal.addEventListener('abort', () => resolve(), { once: true });
   });
-}
-
-function sumHeld(batches: readonly SealedBatch[]): number {
-  return batches.reduce((sum, batch) => sum + batch.heldBytes, 0);
-}
-
-function settingsOf({ timestampMs, codec, level, maxRecordBytes, oversize }: BatchSettings): BatchSettings {
-  return { timestampMs, codec, level, maxRecordBytes, oversize };
 }

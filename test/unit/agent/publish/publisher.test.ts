@@ -7,11 +7,8 @@ import { openJournal } from '../../../../agent/checkpoint/journal.ts';
 import { parseJournal } from '../../../../agent/checkpoint/journal-lines.ts';
 import type { Entry, Intent } from '../../../../agent/checkpoint/state.ts';
 import { singlePartition } from '../../../../agent/publish/partitioner.ts';
-import {
-  type BatchSettings,
-  createPublisher,
-  type PublishedBatch,
-} from '../../../../agent/publish/publisher.ts';
+import { createPublisher, type PublishedBatch } from '../../../../agent/publish/publisher.ts';
+import type { BatchSettings } from '../../../../agent/publish/seal.ts';
 import { watchTopic } from '../../../../agent/publish/topic-view.ts';
 import { silentLogger } from '../../../../shared/telemetry/logger.ts';
 import { repeatedLog } from '../../../../shared/telemetry/repeated-log.ts';
