@@ -11,6 +11,8 @@ export async function runTransporter(file: string, terminal: Terminal): Promise<
   try {
     const config = loadTransporterConfig(file, terminal.env);
     const logger = createLogger({ level: config.log.level });
+    // The SDK's version is pinned and supports this Node; its announcement of later ones is no news to an operator.
+    process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
     // Loaded here, so that the other commands start without the clients of Kafka and S3.
     const { startTransporter } = await import('../transporter/transporter.ts');
     return await runUntilStopped({
