@@ -17,6 +17,7 @@ import { assignTopics } from './assign/assign-topics.ts';
 import { createOwnership } from './assign/ownership.ts';
 import { createCommitQueue } from './chunk/commit-queue.ts';
 import { createReplayQueue } from './chunk/replay-queue.ts';
+import { JOB_BYTES } from './decode/decode-range.ts';
 import type { Decoder } from './decode/decoder.ts';
 import { createFetcher } from './fetch/fetcher.ts';
 import { createLogOffsets } from './fetch/log-offsets.ts';
@@ -60,6 +61,8 @@ const TICK_MS = 500;
 const PROBLEM_INTERVAL_MS = 60_000;
 /** Looking for the largest of thousands of chunks is not free. */
 const RELIEF_INTERVAL_MS = 50;
+/** A few jobs of the decoder for one partition: with less than one it would wait for bytes that it does not fetch. */
+const MIN_UNDECODED_BYTES = 4 * JOB_BYTES;
 /** Of the memory budget; the rest is for chunks that can be cut when they are in the way. */
 const REPLAY_SHARE = 0.5;
 
@@ -118,7 +121,7 @@ export function startWorker(options: WorkerOptions): Worker {
       partition,
       config: topics.get(topic)!,
       startFrom: config.startFrom,
-      maxUndecodedBytes: 2 * config.fetch.maxPartitionBytes,
+      maxUndecodedBytes: Math.max(2 * config.fetch.maxPartitionBytes, MIN_UNDECODED_BYTES),
       budget,
       committed,
       readCommitted: async () => (await kafka.fetchOffsets([{ topic, partition }]))[0]!,

@@ -2,7 +2,7 @@ import type { Clock } from '../../shared/clock.ts';
 import type { ChunkConfig } from '../../shared/config/objects-config.ts';
 import type { TopicPartition } from '../../shared/kafka/consumer-protocol.ts';
 import type { FetchedPartition } from '../../shared/kafka/requests/fetch.ts';
-import type { DecodedRange } from '../decode/decode-range.ts';
+import { type DecodedRange, JOB_BYTES } from '../decode/decode-range.ts';
 import type { Decoder } from '../decode/decoder.ts';
 import { bucketFinder } from '../decode/time-bucket.ts';
 import { takeBatches } from '../fetch/take-batches.ts';
@@ -48,9 +48,6 @@ export interface GathererOptions {
   onProgress: () => void;
   onDecoded: (range: DecodedRange) => void;
 }
-
-/** Fetched bytes are kept compressed up to this size, so that a slow partition gets large frames too. */
-const JOB_BYTES = 1024 * 1024;
 
 export function createGatherer(options: GathererOptions): Gatherer {
   const { partition, layout, limits, decoder, account, clock } = options;

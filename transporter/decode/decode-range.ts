@@ -44,6 +44,12 @@ export interface DecodedRange {
 }
 
 /**
+ * Fetched bytes that make a good job: they are kept compressed until so many are there, so that a slow partition
+ * gets large frames too, and a large answer is cut into so many, so that all threads get some.
+ */
+export const JOB_BYTES = 1024 * 1024;
+
+/**
  * A batch whose text would be larger than this is taken for damaged or hostile; brokers take batches of 1 MiB
  * by default.
  */

@@ -7,6 +7,7 @@ import {
   readBatchHeader,
 } from '../../shared/wire/record-batch.ts';
 import { splitRecordSet } from '../../shared/wire/split-record-set.ts';
+import { JOB_BYTES } from '../decode/decode-range.ts';
 
 export interface TakenBatches {
   /** The batches to carry, whole and in order. */
@@ -17,15 +18,13 @@ export interface TakenBatches {
   timestampsMs: number[];
 }
 
-/** Some of the batches, about as many bytes as are decoded at once. */
+/** Some of the batches, about JOB_BYTES of them. */
 export interface TakenPiece {
   /** In an ArrayBuffer of their own. */
   bytes: Uint8Array;
   /** Exclusive. */
   endOffset: number;
 }
-
-const PIECE_BYTES = 1024 * 1024;
 
 /**
  * What of an answer is to be carried: not the markers of transactions, not the batches of aborted ones, and
@@ -53,7 +52,7 @@ export function takeBatches(
   const keep = (span: BatchSpan): void => {
     kept.push(span);
     keptBytes += span.end - span.start;
-    if (keptBytes >= PIECE_BYTES) closePiece();
+    if (keptBytes >= JOB_BYTES) closePiece();
   };
   const closePiece = (): void => {
     if (kept.length > 0) pieces.push({ bytes: copyOf(records, kept, keptBytes), endOffset: nextOffset });

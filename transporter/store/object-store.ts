@@ -16,7 +16,7 @@ export interface ObjectStore {
    * Writes an object whole or not at all, over one of the same name if there is one. It is durable when the
    * promise resolves. Parts are read until then. Aborting the signal gives up soon; the object may or may not
    * be written.
-   * @throws SkaldError as `check`
+   * @throws SkaldError as `check`, or the signal's reason
    */
   put(key: string, parts: readonly Uint8Array[], options: PutOptions): Promise<void>;
 

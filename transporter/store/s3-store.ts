@@ -84,6 +84,7 @@ export function openS3Store(config: S3StoreConfig, observe: RequestObserver = ()
       try {
         return await send({ abortSignal: own.signal });
       } catch (error) {
+        given?.throwIfAborted();
         const mapped = s3Error(error, { bucket: Bucket, ...where });
         errorCode = mapped.code;
         throw mapped;

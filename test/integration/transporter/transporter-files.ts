@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { Kafka, logLevel } from 'kafkajs';
+import type { SharedStack } from '../../support/global-setup.ts';
 import { sharedStack } from '../../support/shared-stack.ts';
 
 export interface TransporterFile {
@@ -13,8 +14,12 @@ export interface TransporterFile {
   rack?: string;
   /** YAML of the store; the stack's S3 when absent. */
   store?: string;
-  /** More YAML at the top level. */
-  more?: string;
+  /** Instead of the shared one. */
+  stack?: Pick<SharedStack, 'bootstrap' | 's3'>;
+  /** YAML of the status server; none when absent. */
+  status?: string;
+  /** YAML keys that are different from the usual ones of a chunk. */
+  chunk?: string[];
   /** YAML keys of the objects, such as `codec: gzip`. */
   objects?: string[];
 }
@@ -25,7 +30,7 @@ export async function transporterFile(
   name: string,
   file: TransporterFile,
 ): Promise<string> {
-  const { bootstrap, s3 } = sharedStack();
+  const { bootstrap, s3 } = file.stack ?? sharedStack();
   const path = join(directory, `${name}.yaml`);
   const store =
     file.store ??
@@ -49,20 +54,23 @@ topics:
   - topic: ${file.topic}
 objects:
   prefix: ${file.prefix}
-${(file.objects ?? []).map((line) => `  ${line}\n`).join('')}chunk:
-  maxBytes: 64KiB
-  maxAgeMs: 1s
-sessionTimeoutMs: 6s
+${indented(file.objects ?? [])}chunk:
+${indented(['maxBytes: 64KiB', ...(file.chunk ?? ['maxAgeMs: 1s'])])}sessionTimeoutMs: 6s
 heartbeatIntervalMs: 500ms
-status: false
-${store}${file.more ?? ''}`,
+status: ${file.status ?? 'false'}
+${store}`,
   );
   return path;
+}
+
+function indented(lines: string[]): string {
+  return lines.map((line) => `  ${line}\n`).join('');
 }
 
 /** Every object below a folder with its lines, read by the command-line tool of its codec. */
 export function readObjects(folder: string): Map<string, string[]> {
   const objects = new Map<string, string[]>();
+  if (!existsSync(folder)) return objects;
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile() || entry.name.startsWith('.')) continue;
     const path = join(entry.parentPath, entry.name);
@@ -86,16 +94,17 @@ export function readS3Objects(prefix: string): Map<string, string[]> {
   return readObjects(join(objectsDir, s3.bucket, prefix));
 }
 
-export function kafka(): Kafka {
-  return new Kafka({ brokers: [...sharedStack().bootstrap], logLevel: logLevel.NOTHING });
+export function kafka(bootstrap: readonly string[] = sharedStack().bootstrap): Kafka {
+  return new Kafka({ brokers: [...bootstrap], logLevel: logLevel.NOTHING });
 }
 
 /** The committed offsets of a group in a topic, as kafkajs reads them; partitions without one are left out. */
 export async function committedOffsets(
   group: string,
   topic: string,
+  bootstrap?: readonly string[],
 ): Promise<{ partition: number; offset: number; metadata: string }[]> {
-  const admin = kafka().admin();
+  const admin = kafka(bootstrap).admin();
   await admin.connect();
   try {
     const [found] = await admin.fetchOffsets({ groupId: group, topics: [topic] });
@@ -112,13 +121,17 @@ export async function committedOffsets(
 }
 
 /** Whether the group has committed everything that is in the topic, with no intent left open. */
-export async function isCarried(group: string, topic: string): Promise<boolean> {
-  const admin = kafka().admin();
+export async function isCarried(
+  group: string,
+  topic: string,
+  bootstrap?: readonly string[],
+): Promise<boolean> {
+  const admin = kafka(bootstrap).admin();
   await admin.connect();
   try {
     const ends = await admin.fetchTopicOffsets(topic);
     const committed = new Map(
-      (await committedOffsets(group, topic)).map((found) => [found.partition, found]),
+      (await committedOffsets(group, topic, bootstrap)).map((found) => [found.partition, found]),
     );
     return ends.every(({ partition, high }) => {
       const found = committed.get(partition);
