@@ -213,7 +213,8 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     if (!file.detached) return;
     // Its last line will not be completed: read it again, as final.
     if (isFinal(file, nowMs, options.partialLineTimeoutMs)) file.partialAtBytes = undefined;
-    if (!hasWork(file) && nowMs - file.grewMs >= options.closeRotatedAfterMs) await letGo(file, stat.links);
+    const read = file.position.offset >= file.sizeBytes;
+    if (read && nowMs - file.grewMs >= options.closeRotatedAfterMs) await letGo(file, stat.links);
   };
 
   const reconcile = async (found: readonly FoundFile[]): Promise<void> => {

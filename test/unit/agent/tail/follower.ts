@@ -1,0 +1,142 @@
+/** The files of a pipeline on a real file system, read as the agent reads them, with a journal that outlives restarts. */
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { openJournal } from '../../../../agent/checkpoint/journal.ts';
+import { type FileSystem, nodeFileSystem } from '../../../../agent/discover/file-system.ts';
+import { memoryBudget } from '../../../../agent/memory-budget.ts';
+import { createLogFiles, type LogFilesOptions } from '../../../../agent/tail/log-files.ts';
+import { createReader } from '../../../../agent/tail/reader.ts';
+import { silentLogger } from '../../../../shared/telemetry/logger.ts';
+import { repeatedLog } from '../../../../shared/telemetry/repeated-log.ts';
+import { simClock } from '../../../simulation/support/sim-clock.ts';
+import { memoryJournal } from '../memory-journal.ts';
+import { recordedLog } from '../recorded-log.ts';
+
+export const CLOSE_ROTATED_AFTER_MS = 5_000;
+export const PARTIAL_LINE_TIMEOUT_MS = 5_000;
+const MAX_RECORD_BYTES = 100_000;
+
+export interface FollowerOptions extends Partial<
+  Pick<LogFilesOptions, 'startAt' | 'exclude' | 'maxOpenFiles'>
+> {
+  /** Relative to the directory. */
+  include?: string[];
+  fs?: FileSystem;
+  closeRotatedAfterMs?: number;
+  partialLineTimeoutMs?: number;
+  chunkBytes?: number;
+}
+
+export async function follower(directory: string, options: FollowerOptions = {}) {
+  const { fs = nodeFileSystem, chunkBytes = 4096 } = options;
+  const clock = simClock(0);
+  const { logger, lines: logged } = recordedLog();
+  const disk = memoryJournal();
+  const lost: [bytes: number, reason: string][] = [];
+  const partialLineTimeoutMs = options.partialLineTimeoutMs ?? PARTIAL_LINE_TIMEOUT_MS;
+
+  const open = async () => {
+    const policy = { fsync: 'never', fsyncIntervalMs: 1_000 } as const;
+    const counts = { entries: () => {}, fsync: () => {}, failing: () => {} };
+    const opening = { file: disk, pipeline: 'p', topic: 't', policy, clock, counts, logger: silentLogger };
+    const journal = await openJournal(opening);
+    const log = repeatedLog({ logger, clock, intervalMs: 60_000 });
+    const files = createLogFiles({
+      fs,
+      journal,
+      include: (options.include ?? ['*.log*']).map((glob) => join(directory, glob)),
+      exclude: (options.exclude ?? []).map((glob) => join(directory, glob)),
+      startAt: options.startAt ?? 'beginning',
+      closeRotatedAfterMs: options.closeRotatedAfterMs ?? CLOSE_ROTATED_AFTER_MS,
+      partialLineTimeoutMs,
+      maxOpenFiles: options.maxOpenFiles ?? 100,
+      onLost: (bytes, reason) => lost.push([bytes, reason]),
+      clock,
+      logger,
+      log,
+    });
+    const reader = createReader({
+      batcher: {
+        roomBytes: chunkBytes,
+        // As if every batch had its intent and its acknowledgement at once.
+        add: (file, { bytes, end, skipRest }) => {
+          text += Buffer.from(bytes.subarray(0, end)).toString('latin1');
+          journal.append({
+            t: 'skip',
+            id: file.state.id,
+            to: file.position.offset + end,
+            skipping: skipRest,
+          });
+        },
+        lingerLeftMs: () => 0,
+        handOverIfDue: () => Promise.resolve(),
+        handOver: () => Promise.resolve(),
+      },
+      budget: memoryBudget(Number.MAX_SAFE_INTEGER),
+      journal,
+      published: () => Promise.resolve(true),
+      maxRecordBytes: () => MAX_RECORD_BYTES,
+      oversize: 'split',
+      partialLineTimeoutMs,
+      onSkipped: () => {},
+      clock,
+      log,
+      signal: new AbortController().signal,
+    });
+    return { journal, files, reader };
+  };
+  let text = '';
+  let { journal, files, reader } = await open();
+  onTestFinished(() => files.close());
+
+  const readOn = async (): Promise<string> => {
+    text = '';
+    for (let turns = 0; turns < 10_000; turns += 1) {
+      const work = files.withWork();
+      if (work.length === 0) return text;
+      for (const file of work) await reader.readSome(file);
+    }
+    throw new Error('there is always work');
+  };
+
+  return {
+    clock,
+    lost,
+    logged,
+    disk,
+    get files() {
+      return files;
+    },
+    get journal() {
+      return journal;
+    },
+    scan: () => files.scan(),
+    poll: () => files.poll(),
+    /** Everything that can be read now, in the order in which it is read. */
+    readOn,
+    /** A look for new files, a look into the known ones, and all that they hold. */
+    look: async (): Promise<string> => {
+      await files.scan();
+      await files.poll();
+      return readOn();
+    },
+    /** What an idle pipeline does for `ms`: it looks again and again. */
+    idle: async (ms: number): Promise<string> => {
+      let all = '';
+      for (let passed = 0; passed < ms; passed += 500) {
+        await clock.advance(500);
+        await files.scan();
+        await files.poll();
+        all += await readOn();
+      }
+      return all;
+    },
+    /** Ends, lets `meanwhile` happen, and starts again with the journal. */
+    restart: async (meanwhile: () => Promise<unknown> = () => Promise.resolve()): Promise<void> => {
+      await files.close();
+      await journal.close();
+      await meanwhile();
+      ({ journal, files, reader } = await open());
+    },
+  };
+}
