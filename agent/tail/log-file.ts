@@ -11,6 +11,8 @@ export interface LogFile {
   sizeBytes: number;
   /** Size at which the bytes from `position` on were found to be only the beginning of a line. */
   partialAtBytes: number | undefined;
+  /** A read failed or found nothing: the next look at the file sees what became of it. */
+  waits: boolean;
   /** Monotonic time at which its size last changed. */
   grewMs: number;
   /** Key of the file that had this one's name before it; its backlog is read first. */
@@ -21,7 +23,7 @@ export interface LogFile {
 
 /** Whether a read could give something. */
 export function hasWork(file: LogFile): boolean {
-  return file.sizeBytes > file.position.offset && file.partialAtBytes !== file.sizeBytes;
+  return !file.waits && file.sizeBytes > file.position.offset && file.partialAtBytes !== file.sizeBytes;
 }
 
 /** A last line without newline that nobody will complete: the file is detached and has been quiet for the bound. */

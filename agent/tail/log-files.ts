@@ -122,6 +122,7 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
         position: { offset, skipping },
         sizeBytes: stat.sizeBytes,
         partialAtBytes: undefined,
+        waits: false,
         grewMs: clock.monotonicMs(),
         predecessor,
         detached,
@@ -168,15 +169,27 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     }
   };
 
-  const truncated = async (file: LogFile, stat: FileStat): Promise<void> => {
+  /** Whether the file was emptied since the last look; there may be new lines in it already. */
+  const wasEmptied = async (file: LogFile, { sizeBytes }: FileStat): Promise<boolean> => {
+    if (sizeBytes < file.position.offset) return true;
+    const { fingerprint } = file.state;
+    // The first bytes tell where the size does not. They are read when the size is suspicious, and while they are few.
+    const shrank = sizeBytes < file.sizeBytes;
+    const short = fingerprint.bytes < FINGERPRINT_BYTES && sizeBytes > fingerprint.bytes;
+    return (shrank || short) && !(await fits(file.handle, fingerprint));
+  };
+
+  const sayTruncated = (file: LogFile, unreadBytes: number, message: string): void => {
+    if (unreadBytes > 0) options.onLost(unreadBytes, 'truncated');
+    const { path } = file.state;
+    const fields = { path, readBytes: file.position.offset, knownBytes: file.sizeBytes, unreadBytes };
+    logger[unreadBytes > 0 ? 'error' : 'info'](fields, message);
+  };
+
+  const startOver = async (file: LogFile, stat: FileStat): Promise<void> => {
     const { path } = file.state;
     const unreadBytes = Math.max(0, file.sizeBytes - file.position.offset);
-    if (unreadBytes > 0) options.onLost(unreadBytes, 'truncated');
-    const fields = { path, readBytes: file.position.offset, knownBytes: file.sizeBytes, unreadBytes };
-    logger[unreadBytes > 0 ? 'error' : 'info'](
-      fields,
-      'the file was truncated; reading it from the beginning',
-    );
+    sayTruncated(file, unreadBytes, 'the file was truncated; reading it from the beginning');
     forget(file.state);
     file.state = await newState(file.handle, stat, path, 0);
     file.position = { offset: 0, skipping: false };
@@ -200,7 +213,11 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
   const pollOne = async (file: LogFile): Promise<void> => {
     const nowMs = clock.monotonicMs();
     const stat = await file.handle.stat();
-    if (stat.sizeBytes < file.position.offset) await truncated(file, stat);
+    file.waits = false;
+    if (await wasEmptied(file, stat)) await startOver(file, stat);
+    else if (stat.sizeBytes < file.sizeBytes) {
+      sayTruncated(file, file.sizeBytes - stat.sizeBytes, 'the file was cut off behind what was read');
+    }
     if (stat.sizeBytes !== file.sizeBytes) {
       file.sizeBytes = stat.sizeBytes;
       file.grewMs = nowMs;

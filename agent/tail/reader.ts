@@ -84,7 +84,7 @@ export function createReader(options: ReaderOptions): Reader {
       budget.give(chunkBytes);
       if (result.kind === 'skip') return skip(file, result);
       if (result.kind === 'partial') file.partialAtBytes = file.position.offset + result.bytes;
-      else file.sizeBytes = file.position.offset; // nothing there now; the next look sees what became of it
+      else file.waits = true;
       return false;
     },
   };

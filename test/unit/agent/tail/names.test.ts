@@ -1,0 +1,210 @@
+import { appendFile, link, mkdir, symlink, unlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { type FileSystem, nodeFileSystem } from '../../../../agent/discover/file-system.ts';
+import { tempDir } from '../../../support/temp-dir.ts';
+import { follower, type FollowerOptions } from './follower.ts';
+
+async function setUp(options: FollowerOptions = {}) {
+  const directory = await tempDir();
+  const at = (name: string): string => join(directory, name);
+  return {
+    at,
+    write: (name: string, text: string): Promise<void> => appendFile(at(name), text),
+    f: await follower(directory, options),
+  };
+}
+
+describe('sizes', () => {
+  test('an empty file is followed, and its first byte is read', async () => {
+    const { f, write } = await setUp();
+    await write('app.log', '');
+    expect(await f.look()).toBe('');
+    await write('app.log', '\n');
+    expect(await f.look()).toBe('\n');
+  });
+
+  test('a file of one line is read at once, not after a kilobyte', async () => {
+    const { f, write } = await setUp();
+    await write('app.log', 'x\n');
+    expect(await f.look()).toBe('x\n');
+  });
+
+  test('two files that share their first kilobytes are two files', async () => {
+    const { f, write } = await setUp();
+    const banner = `${'# the same banner\n'.repeat(200)}`;
+    await write('a.log', `${banner}a\n`);
+    await write('b.log', `${banner}b\n`);
+    const text = await f.look();
+    expect(text).toHaveLength(2 * (banner.length + 2));
+    await f.restart();
+    await write('a.log', 'a2\n');
+    await write('b.log', 'b2\n');
+    expect((await f.look()).split('\n').toSorted()).toEqual(['', 'a2', 'b2']);
+  });
+});
+
+describe('where to start', () => {
+  test('at the beginning of files that are there, and of those that come later', async () => {
+    const { f, write } = await setUp();
+    await write('old.log', 'old\n');
+    expect(await f.look()).toBe('old\n');
+    await write('new.log', 'new\n');
+    expect(await f.look()).toBe('new\n');
+  });
+
+  test('at the end of files that are there at the first start; later ones from their beginning', async () => {
+    const { f, write } = await setUp({ startAt: 'end' });
+    await write('old.log', 'before\n');
+    expect(await f.look()).toBe('');
+    await write('old.log', 'after\n');
+    await write('new.log', 'new\n');
+    expect((await f.look()).split('\n').toSorted()).toEqual(['', 'after', 'new']);
+  });
+
+  test('at the end in the middle of a line: the rest of that line is not half a record', async () => {
+    const { f, write } = await setUp({ startAt: 'end' });
+    await write('app.log', 'whole\nbeginning of a ');
+    await f.look();
+    await write('app.log', 'line\nnext\n');
+    expect(await f.look()).toBe('next\n');
+  });
+
+  test('at the end counts for the first start only, also when there was no file at all then', async () => {
+    const { f, write } = await setUp({ startAt: 'end' });
+    await f.look();
+    await f.restart(() => write('app.log', 'while down\n'));
+    expect(await f.look()).toBe('while down\n');
+  });
+
+  test('after a restart where it stopped, however the file has grown', async () => {
+    const { f, write } = await setUp({ startAt: 'end' });
+    await write('app.log', 'one\n');
+    await f.look();
+    await write('app.log', 'two\n');
+    expect(await f.look()).toBe('two\n');
+    await f.restart(() => write('app.log', 'three\n'));
+    expect(await f.look()).toBe('three\n');
+  });
+});
+
+describe('several names', () => {
+  test('hard links are one file: read once, and the last name keeps it', async () => {
+    const { f, write, at } = await setUp();
+    await write('a.log', 'one\n');
+    await link(at('a.log'), at('b.log'));
+    expect(await f.look()).toBe('one\n');
+    await unlink(at('a.log'));
+    await write('b.log', 'two\n');
+    expect(await f.look()).toBe('two\n');
+    expect([...f.files.all].map((file) => [file.state.path, file.detached])).toEqual([[at('b.log'), false]]);
+  });
+
+  test('a symbolic link and its target, both in the globs: read once', async () => {
+    const { f, write, at } = await setUp();
+    await write('real.log', 'one\n');
+    await symlink(at('real.log'), at('link.log'));
+    expect(await f.look()).toBe('one\n');
+  });
+
+  test('a symbolic link to a file outside of the globs is followed', async () => {
+    const { f, write, at } = await setUp();
+    await mkdir(at('data'));
+    await write('data/2026-01-01', 'one\n');
+    await symlink(at('data/2026-01-01'), at('current.log'));
+    expect(await f.look()).toBe('one\n');
+    await write('data/2026-01-01', 'two\n');
+    expect(await f.look()).toBe('two\n');
+  });
+
+  test('a link that is pointed to another file: the old target to its end, then the new one', async () => {
+    const { f, write, at } = await setUp();
+    await mkdir(at('data'));
+    await write('data/1', 'a1\n');
+    await symlink(at('data/1'), at('current.log'));
+    await f.look();
+    await write('data/1', 'a2\n');
+    await write('data/2', 'b1\n');
+    await unlink(at('current.log'));
+    await symlink(at('data/2'), at('current.log'));
+    expect(await f.look()).toBe('a2\nb1\n');
+  });
+
+  test('a dangling link is no file yet, and nobody is alarmed', async () => {
+    const { f, write, at } = await setUp();
+    await symlink(at('target'), at('app.log'));
+    expect(await f.look()).toBe('');
+    expect(f.logged.filter((line) => line.level === 'error')).toEqual([]);
+    await write('target', 'one\n');
+    expect(await f.look()).toBe('one\n');
+  });
+
+  test('a link that leads to itself does the other files no harm', async () => {
+    const { f, write, at } = await setUp();
+    await symlink(at('loop.log'), at('loop.log'));
+    await write('app.log', 'one\n');
+    expect(await f.look()).toBe('one\n');
+  });
+});
+
+describe('what is not a log file', () => {
+  test('a directory that a glob matches in passing is left alone', async () => {
+    const { f, write, at } = await setUp();
+    await mkdir(at('app.log.d'));
+    await write('app.log', 'one\n');
+    expect(await f.look()).toBe('one\n');
+    expect(f.logged.filter((line) => line.level === 'error')).toEqual([]);
+  });
+
+  test('a directory where a file was named is said with what to write instead', async () => {
+    const { f, at } = await setUp({ include: ['logs'] });
+    await mkdir(at('logs'));
+    await f.look();
+    const [error] = f.logged.filter((line) => line.level === 'error');
+    expect(error!.message).toContain(join(at('logs'), '*'));
+  });
+
+  test('excluded files are not read', async () => {
+    const { f, write } = await setUp({ exclude: ['*.gz'] });
+    await write('app.log', 'one\n');
+    await write('app.log.1.gz', 'compressed\n');
+    expect(await f.look()).toBe('one\n');
+  });
+});
+
+describe('a file that cannot be read', () => {
+  /** The real file system, but some paths fail to open: root may read everything. */
+  function refusing(paths: Set<string>, code: string): FileSystem {
+    return {
+      ...nodeFileSystem,
+      open: async (path) => {
+        if (paths.has(path)) throw Object.assign(new Error(`${code}: ${path}`), { code });
+        return nodeFileSystem.open(path);
+      },
+    };
+  }
+
+  test.each(['EACCES', 'EMFILE', 'EIO'])('%s: said once, and read when that is over', async (code) => {
+    const directory = await tempDir();
+    const log = join(directory, 'app.log');
+    await writeFile(log, 'one\n');
+    await writeFile(join(directory, 'other.log'), 'other\n');
+    const refused = new Set([log]);
+    const f = await follower(directory, { fs: refusing(refused, code) });
+    expect(await f.look()).toBe('other\n');
+    await f.idle(5_000);
+    expect(f.logged.filter((line) => line.level === 'error')).toHaveLength(1);
+    refused.clear();
+    expect(await f.look()).toBe('one\n');
+  });
+
+  test('more files than may be open: the others wait, and come when there is room', async () => {
+    const { f, write, at } = await setUp({ maxOpenFiles: 2 });
+    for (const name of ['a', 'b', 'c']) await write(`${name}.log`, `${name}\n`);
+    const first = await f.look();
+    expect(first).toHaveLength(4);
+    expect(f.logged.filter((line) => line.level === 'warn')).toHaveLength(1);
+    await unlink(at(`${first[0]}.log`));
+    expect(first + (await f.idle(10_000))).toHaveLength(6);
+  });
+});

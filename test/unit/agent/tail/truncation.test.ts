@@ -1,0 +1,136 @@
+import { appendFile, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { tempDir } from '../../../support/temp-dir.ts';
+import { follower } from './follower.ts';
+
+async function setUp(options: Parameters<typeof follower>[1] = {}) {
+  const directory = await tempDir();
+  const log = join(directory, 'app.log');
+  return {
+    log,
+    write: (text: string): Promise<void> => appendFile(log, text),
+    truncate: (length = 0): Promise<void> => truncate(log, length),
+    f: await follower(directory, options),
+  };
+}
+
+describe('copytruncate', () => {
+  test('of a file that was read to its end: the new lines from the beginning, nothing lost', async () => {
+    const { f, write, truncate } = await setUp();
+    await write('a1\na2\na3\n');
+    expect(await f.look()).toBe('a1\na2\na3\n');
+    await truncate();
+    expect(await f.look()).toBe('');
+    await write('b1\n');
+    expect(await f.look()).toBe('b1\n');
+    expect(f.lost).toEqual([]);
+  });
+
+  test('and written to again before the next look', async () => {
+    const { f, write, truncate } = await setUp();
+    await write('a1\na2\na3\n');
+    await f.look();
+    await truncate();
+    await write('b1\n');
+    expect(await f.look()).toBe('b1\n');
+    expect(f.lost).toEqual([]);
+  });
+
+  test('again and again: the journal remembers one file', async () => {
+    const { f, write, truncate } = await setUp();
+    for (let round = 0; round < 10; round += 1) {
+      await write(`round ${round}, this is a line\n`);
+      expect(await f.look()).toBe(`round ${round}, this is a line\n`);
+      await truncate();
+      await f.look();
+    }
+    expect(f.journal.state.files.size).toBe(1);
+  });
+
+  test('with a backlog that was seen: its bytes are counted as lost and said at ERROR', async () => {
+    const { f, write, truncate } = await setUp();
+    await write('a1\n');
+    await f.look();
+    await write('a2\na3\n');
+    await f.poll(); // seen, not read
+    await truncate();
+    await f.poll();
+    expect(f.lost).toEqual([[6, 'truncated']]);
+    expect(f.logged.filter((line) => line.level === 'error')).toHaveLength(1);
+  });
+
+  test('and the read comes before the next look: they are counted all the same', async () => {
+    const { f, write, truncate } = await setUp();
+    await write('a1\n');
+    await f.look();
+    await write('a2\na3\n');
+    await f.poll();
+    await truncate();
+    expect(await f.readOn()).toBe('');
+    await f.poll();
+    expect(f.lost).toEqual([[6, 'truncated']]);
+  });
+
+  test('to a length between what was read and what was seen: what is gone is counted, the rest is read', async () => {
+    const { f, write, truncate } = await setUp();
+    const first = `${'a'.repeat(2_000)}\n`;
+    await write(first);
+    await f.look();
+    await write('a2\na3\na4\n');
+    await f.poll();
+    await truncate(first.length + 3);
+    await f.poll();
+    expect(await f.readOn()).toBe('a2\n');
+    expect(f.lost).toEqual([[6, 'truncated']]);
+  });
+
+  test('with a partial last line: its bytes are lost, and it is not glued to the next line', async () => {
+    const { f, write, truncate } = await setUp();
+    await write('a1\nhalf a li');
+    expect(await f.look()).toBe('a1\n');
+    await truncate();
+    await write('b1\n');
+    expect(await f.look()).toBe('b1\n');
+    expect(f.lost).toEqual([[9, 'truncated']]);
+  });
+
+  test('while down, to less than was read: from the beginning', async () => {
+    const { f, write, truncate } = await setUp();
+    await write('a1\na2\n');
+    await f.look();
+    await f.restart(async () => {
+      await truncate();
+      await write('b1\n');
+    });
+    expect(await f.look()).toBe('b1\n');
+  });
+
+  test('while down, and grown again beyond what was read, with another beginning: from the beginning', async () => {
+    const { f, write, truncate } = await setUp();
+    await write('a1\na2\n');
+    await f.look();
+    await f.restart(async () => {
+      await truncate();
+      await write('b1\nb2\nb3\n');
+    });
+    expect(await f.look()).toBe('b1\nb2\nb3\n');
+  });
+});
+
+test('a file that is rewritten in place by another one of the same length: from the beginning after a restart', async () => {
+  const { f, log, write } = await setUp();
+  await write('first file\n');
+  await f.look();
+  await f.restart(() => writeFile(log, 'other file\n'));
+  expect(await f.look()).toBe('other file\n');
+});
+
+test('a short file that is truncated and grows beyond its old size between two looks, with another beginning', async () => {
+  const { f, write, truncate } = await setUp();
+  await write('a1\n');
+  await f.look();
+  await truncate();
+  await write('b1\nb2\nb3\n');
+  expect(await f.look()).toBe('b1\nb2\nb3\n');
+});
