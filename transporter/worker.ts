@@ -59,6 +59,8 @@ const ASSIGNER_NAME = 'skald-rack-aware';
 /** How often ages, bucket ends and memory are looked at. */
 const TICK_MS = 500;
 const PROBLEM_INTERVAL_MS = 60_000;
+/** How soon a topic that does not exist is asked for again: whoever creates it is waiting to see it flow. */
+const MISSING_TOPIC_MS = 2_000;
 /** Looking for the largest of thousands of chunks is not free. */
 const RELIEF_INTERVAL_MS = 50;
 /** A few jobs of the decoder for one partition: with less than one it would wait for bytes that it does not fetch. */
@@ -86,7 +88,8 @@ export function startWorker(options: WorkerOptions): Worker {
   const topology = watchTopology({
     ...common,
     ask: () => kafka.metadata([...topics.keys()]),
-    maxAgeMs: config.cluster.metadataMaxAgeMs,
+    maxAgeMs: (view) =>
+      Math.min(config.cluster.metadataMaxAgeMs, missingTopics(view).length > 0 ? MISSING_TOPIC_MS : Infinity),
     onView: (view) => {
       fetcher.wake();
       for (const topic of missingTopics(view)) {
@@ -147,7 +150,8 @@ export function startWorker(options: WorkerOptions): Worker {
 
   const membership = kafka.joinGroup({
     groupId: config.group,
-    groupInstanceId: undefined,
+    // Static (KIP-345): a worker that is back within the session time-out has its partitions without a rebalance.
+    groupInstanceId: config.member,
     topics: [...topics.keys()],
     rack: config.rack,
     sessionTimeoutMs: config.sessionTimeoutMs,

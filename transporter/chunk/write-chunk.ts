@@ -34,11 +34,24 @@ export async function writeChunk(chunk: Chunk, options: WriteChunkOptions): Prom
 
 /** upload -> commit, for a chunk whose intent an earlier owner has committed. */
 export async function rewriteChunk(chunk: Chunk, options: WriteChunkOptions): Promise<void> {
-  for (const { name } of chunk.objects) {
-    await untilStored(chunk, name, options, () => options.store.abortUnfinished(name));
-  }
+  for (const { name } of chunk.objects) await dropUnfinished(chunk, name, options);
   await storeObjects(chunk, options);
   await options.commit(chunk.end, '');
+}
+
+/** Only saves money: a store that does not let us, or cannot do it, must not hold up the records. */
+async function dropUnfinished(
+  { topic, partition }: Chunk,
+  name: string,
+  options: WriteChunkOptions,
+): Promise<void> {
+  try {
+    await options.store.abortUnfinished(name);
+  } catch (error) {
+    if (!isSkaldError(error)) throw error;
+    const fields = { topic, partition, object: name, err: error };
+    options.problems.warn(`unfinished/${error.code}`, fields, 'unfinished uploads cannot be dropped');
+  }
 }
 
 /** The store bounds how many go up at once. */

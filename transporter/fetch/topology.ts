@@ -24,7 +24,8 @@ const BACKOFF = { baseMs: 100, maxMs: 5_000 };
 
 export function watchTopology(options: {
   ask: () => Promise<ClusterView>;
-  maxAgeMs: number;
+  /** How long an answer is good for. */
+  maxAgeMs: (view: ClusterView) => number;
   clock: Clock;
   random: Random;
   problems: RepeatedLog;
@@ -36,15 +37,15 @@ export function watchTopology(options: {
   let nap = new AbortController();
   signal.addEventListener('abort', () => nap.abort(), { once: true });
 
-  const ask = async (): Promise<boolean> => {
+  const ask = async (): Promise<ClusterView | undefined> => {
     try {
       view = await options.ask();
       options.onView(view);
-      return true;
+      return view;
     } catch (error) {
       if (!isSkaldError(error)) throw error;
       problems.warn('metadata', { err: error }, 'no broker answers a request for metadata');
-      return false;
+      return undefined;
     }
   };
 
@@ -53,8 +54,9 @@ export function watchTopology(options: {
     while (!signal.aborted) {
       nap = new AbortController(); // before asking: a refresh that is wanted meanwhile may be about something newer
       const answered = await ask();
-      if (answered && !signal.aborted) await clock.sleep(options.maxAgeMs, nap.signal);
-      hurried = answered && !nap.signal.aborted ? 0 : hurried + 1;
+      if (answered !== undefined && !signal.aborted)
+        await clock.sleep(options.maxAgeMs(answered), nap.signal);
+      hurried = answered !== undefined && !nap.signal.aborted ? 0 : hurried + 1;
       if (hurried > 0) await clock.sleep(backoffMs(hurried - 1, BACKOFF, random), signal);
     }
   };

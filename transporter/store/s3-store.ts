@@ -19,6 +19,9 @@ import { createSlots } from './slots.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 
+/** Every start would otherwise begin with the announcement that the SDK will want a newer Node one day. */
+process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
+
 /** Called once for each request that ended, attempts after the first included. */
 export type RequestObserver = (request: { seconds: number; errorCode: string | undefined }) => void;
 

@@ -204,6 +204,8 @@ function contentProblems(
       seen.set(line, name);
     }
   }
-  for (const { text } of produced) if (!seen.has(text)) problems.push(`${text} is in no object`);
+  const missing = produced.filter(({ text }) => !seen.has(text));
+  if (missing.length > 0)
+    problems.push(`${missing.length} records are in no object, first ${missing[0]!.text}`);
   return problems;
 }

@@ -118,4 +118,11 @@ describe('rewriteChunk', () => {
     await rewriteChunk(chunk, options);
     expect(events).toEqual(['abort a', 'abort b', 'put a', 'put b', 'commit 20']);
   });
+
+  it('goes on where it may not look for unfinished uploads', async () => {
+    const { events, options } = stage();
+    options.store.abortUnfinished = () => Promise.reject(new SkaldError('STORE_DENIED', 'not allowed'));
+    await rewriteChunk(chunk, options);
+    expect(events).toEqual(['put a', 'put b', 'commit 20']);
+  });
 });

@@ -24,7 +24,7 @@ function stage() {
         ? Promise.reject(new SkaldError('KAFKA_UNREACHABLE', 'down'))
         : Promise.resolve(view);
     },
-    maxAgeMs: 60_000,
+    maxAgeMs: () => 60_000,
     clock,
     random: () => 0.999,
     problems: repeatedLog({ logger: silentLogger, clock, intervalMs: 1000 }),
