@@ -1,5 +1,5 @@
 /** One look at the file system: which files belong to a pipeline now, and which file each path is. */
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { errnoOf } from '../../shared/errors.ts';
 import type { FileStat, FileSystem } from './file-system.ts';
 
@@ -50,28 +50,4 @@ export async function scan(
   }
   result.files.sort((a, b) => a.stat.modifiedMs - b.stat.modifiedMs || (a.path < b.path ? -1 : 1));
   return result;
-}
-
-/**
- * Where the file with this device and inode is now, looking in the directory in which it was last seen: a file that was
- * rotated to a name outside the globs while the agent was down has lines that were not sent yet.
- */
-export async function findMoved(fs: FileSystem, key: string, lastPath: string): Promise<string | undefined> {
-  const directory = dirname(lastPath);
-  let names: string[];
-  try {
-    names = await fs.list(directory);
-  } catch {
-    return undefined; // the directory is gone, and the file with it
-  }
-  for (const name of names) {
-    const path = join(directory, name);
-    try {
-      const stat = await fs.stat(path);
-      if (stat.key === key && stat.isFile) return path;
-    } catch {
-      // gone meanwhile, or not ours to read
-    }
-  }
-  return undefined;
 }

@@ -1,6 +1,7 @@
 /** One log file that a pipeline follows, whatever its name is at the moment. */
 import type { FileState } from '../checkpoint/state.ts';
-import type { OpenFile } from '../discover/file-system.ts';
+import type { FileStat, OpenFile } from '../discover/file-system.ts';
+import { FINGERPRINT_BYTES, fits } from '../discover/fingerprint.ts';
 import type { ReadPosition } from './read-lines.ts';
 
 export interface LogFile {
@@ -29,4 +30,14 @@ export function hasWork(file: LogFile): boolean {
 /** A last line without newline that nobody will complete: the file is detached and has been quiet for the bound. */
 export function isFinal(file: LogFile, nowMs: number, partialLineTimeoutMs: number): boolean {
   return file.detached && nowMs - file.grewMs >= partialLineTimeoutMs;
+}
+
+/** Whether the file was emptied since the last look; there may be new lines in it already. */
+export async function wasEmptied(file: LogFile, { sizeBytes }: FileStat): Promise<boolean> {
+  if (sizeBytes < file.position.offset) return true;
+  const { fingerprint } = file.state;
+  // The first bytes tell where the size does not. They are read when the size is suspicious, and while they are few.
+  const shrank = sizeBytes < file.sizeBytes;
+  const short = fingerprint.bytes < FINGERPRINT_BYTES && sizeBytes > fingerprint.bytes;
+  return (shrank || short) && !(await fits(file.handle, fingerprint));
 }

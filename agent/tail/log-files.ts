@@ -2,16 +2,19 @@
  * The files of one pipeline: found by globs, known by device, inode and first bytes, followed through renames and
  * truncation until they are finished.
  */
+import { dirname } from 'node:path';
 import type { Clock } from '../../shared/clock.ts';
 import { errnoOf, messageOf } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
 import type { RepeatedLog } from '../../shared/telemetry/repeated-log.ts';
 import type { Journal } from '../checkpoint/journal.ts';
 import type { FileState } from '../checkpoint/state.ts';
+import { listDirectory } from '../discover/directory.ts';
 import type { FileStat, FileSystem, OpenFile } from '../discover/file-system.ts';
 import { FINGERPRINT_BYTES, fingerprintOf, fits } from '../discover/fingerprint.ts';
-import { findMoved, type FoundFile, scan } from '../discover/scan.ts';
-import { hasWork, isFinal, type LogFile } from './log-file.ts';
+import { type FoundFile, scan } from '../discover/scan.ts';
+import { absentFiles } from './absent-files.ts';
+import { hasWork, isFinal, type LogFile, wasEmptied } from './log-file.ts';
 
 export interface LogFilesOptions {
   fs: FileSystem;
@@ -44,6 +47,8 @@ export interface LogFiles {
 }
 
 const NEWLINE = 0x0a;
+/** How often files that left the globs are looked for: they may have grown, or be gone and ready to be forgotten. */
+const ABSENT_INTERVAL_MS = 60_000;
 
 async function lastByteIsNewline(handle: OpenFile, sizeBytes: number): Promise<boolean> {
   const last = Buffer.alloc(1);
@@ -55,6 +60,7 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
   /** By device and inode. */
   const files = new Map<string, LogFile>();
   let scanned = false;
+  let lookedForAbsentMs = -Infinity;
   /** A pipeline that never ran before gives startAt its meaning. */
   const firstRun = journal.state.nextFile === 1;
 
@@ -156,28 +162,16 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     }
   };
 
-  /** Files that the journal knows and no glob found: rotated away while nobody looked, perhaps with lines unread. */
-  const findOrphans = async (): Promise<void> => {
-    for (const state of journal.state.files.values()) {
-      if (files.has(state.key)) continue;
-      const path = await findMoved(fs, state.key, state.path);
-      if (path !== undefined) {
-        await adopt(path, true).catch((error: unknown) => {
-          log.error(`open ${path}`, { path, err: error }, 'cannot read a rotated log file');
-        });
-      }
-    }
-  };
-
-  /** Whether the file was emptied since the last look; there may be new lines in it already. */
-  const wasEmptied = async (file: LogFile, { sizeBytes }: FileStat): Promise<boolean> => {
-    if (sizeBytes < file.position.offset) return true;
-    const { fingerprint } = file.state;
-    // The first bytes tell where the size does not. They are read when the size is suspicious, and while they are few.
-    const shrank = sizeBytes < file.sizeBytes;
-    const short = fingerprint.bytes < FINGERPRINT_BYTES && sizeBytes > fingerprint.bytes;
-    return (shrank || short) && !(await fits(file.handle, fingerprint));
-  };
+  const absent = absentFiles({
+    fs,
+    journal,
+    isOpen: (key) => files.has(key),
+    follow: async (path) => {
+      if (files.size < options.maxOpenFiles) await adopt(path, true);
+    },
+    forget,
+    log,
+  });
 
   const sayTruncated = (file: LogFile, unreadBytes: number, message: string): void => {
     if (unreadBytes > 0) options.onLost(unreadBytes, 'truncated');
@@ -271,7 +265,10 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
         log.error(`refused ${path}`, { path, reason }, `cannot carry ${path}: ${reason}`);
       }
       await reconcile(found);
-      if (!scanned) await findOrphans();
+      if (clock.monotonicMs() - lookedForAbsentMs >= ABSENT_INTERVAL_MS) {
+        lookedForAbsentMs = clock.monotonicMs();
+        await absent.look();
+      }
       if (firstRun && !scanned)
         journal.append({ t: 'counters', file: Math.max(2, journal.state.nextFile), intent: 0 });
       scanned = true;
@@ -297,9 +294,9 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     reopen: async (id) => {
       const state = journal.state.files.get(id);
       if (state === undefined) return undefined;
-      const path = await findMoved(fs, state.key, state.path);
-      if (path === undefined) return undefined;
-      const handle = await fs.open(path);
+      const found = (await listDirectory(fs, dirname(state.path)))?.files.get(state.key);
+      if (found === undefined) return undefined;
+      const handle = await fs.open(found.path);
       if (await fits(handle, state.fingerprint)) return handle;
       await handle.close();
       return undefined;

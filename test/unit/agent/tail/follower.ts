@@ -122,9 +122,10 @@ export async function follower(directory: string, options: FollowerOptions = {})
     },
     /** What an idle pipeline does for `ms`: it looks again and again. */
     idle: async (ms: number): Promise<string> => {
+      const stepMs = ms / Math.min(20, Math.ceil(ms / 500));
       let all = '';
-      for (let passed = 0; passed < ms; passed += 500) {
-        await clock.advance(500);
+      for (let passed = 0; passed < ms; passed += stepMs) {
+        await clock.advance(stepMs);
         await files.scan();
         await files.poll();
         all += await readOn();

@@ -32,7 +32,7 @@ describe('sizes', () => {
 
   test('two files that share their first kilobytes are two files', async () => {
     const { f, write } = await setUp();
-    const banner = `${'# the same banner\n'.repeat(200)}`;
+    const banner = '# the same banner\n'.repeat(200);
     await write('a.log', `${banner}a\n`);
     await write('b.log', `${banner}b\n`);
     const text = await f.look();

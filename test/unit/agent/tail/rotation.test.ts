@@ -11,7 +11,7 @@ async function setUp(options: Parameters<typeof follower>[1] = {}) {
   const at = (name: string): string => join(directory, name);
   const write = (name: string, text: string): Promise<void> => appendFile(at(name), text);
   const move = (from: string, to: string): Promise<void> => rename(at(from), at(to));
-  return { directory, at, write, move, ...{ f: await follower(directory, options) } };
+  return { at, write, move, f: await follower(directory, options) };
 }
 
 /** Names inside of the globs `*.log*`, and outside of `*.log`. */
@@ -253,7 +253,10 @@ describe('letting go', () => {
     await f.idle(QUIET_MS);
     await f.restart(() => Promise.all([unlink(at('a.old')), unlink(at('b.old'))]));
     await f.idle(120_000);
-    expect([...f.journal.state.files.values()].map((file) => file.path)).toEqual([at('c.old')]);
+    expect([...f.journal.state.files.values()].map((file) => file.path)).toEqual([at('c.log')]);
+    await move('c.old', 'c.log');
+    await write('c.log', 'c2\n');
+    expect(await f.look()).toBe('c2\n');
   });
 
   test('a writer that goes on in a file that was let go is noticed', async () => {
