@@ -173,6 +173,8 @@ export function startWorker(options: WorkerOptions): Worker {
     random,
   });
 
+  membership.done.catch(fail);
+
   let relievedAtMs = -Infinity;
   const relieve = (): void => {
     if (clock.monotonicMs() - relievedAtMs < RELIEF_INTERVAL_MS) return;

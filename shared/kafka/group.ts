@@ -192,11 +192,11 @@ export function joinGroup(coordinator: Coordinator, options: GroupOptions): Grou
     }
   };
 
-  const lose = (reason: string): void => {
+  const lose = (reason: string, outlook: string): void => {
     memberId = '';
     if (current === undefined) return;
     current = undefined;
-    logger.warn({ group: groupId, reason }, 'lost the membership of the group, joining again');
+    logger.warn({ group: groupId, reason }, `lost the membership of the group, ${outlook}`);
     options.onLost(reason);
   };
 
@@ -210,7 +210,7 @@ export function joinGroup(coordinator: Coordinator, options: GroupOptions): Grou
       } catch (error) {
         if (stop.signal.aborted) return;
         if (error instanceof MustRejoin) {
-          if (error.forget) lose(error.message);
+          if (error.forget) lose(error.message, 'joining again');
           else failures = 0;
           if (error.forget) failures += 1;
         } else if (isSkaldError(error) && error.retryable) {
@@ -220,7 +220,7 @@ export function joinGroup(coordinator: Coordinator, options: GroupOptions): Grou
             `cannot join the group yet: ${messageOf(error)}`,
           );
         } else {
-          lose(messageOf(error));
+          lose(messageOf(error), 'for good');
           throw error;
         }
         if (failures > 0) await clock.sleep(backoffMs(failures - 1, BACKOFF, random), stop.signal);
