@@ -294,6 +294,9 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     reopen: async (id) => {
       const state = journal.state.files.get(id);
       if (state === undefined) return undefined;
+      const followed = files.get(state.key);
+      // The open file itself: its name may lead nowhere any more. It is not let go while an intent needs it.
+      if (followed?.state.id === id) return { ...followed.handle, close: () => Promise.resolve() };
       const found = (await listDirectory(fs, dirname(state.path)))?.files.get(state.key);
       if (found === undefined) return undefined;
       const handle = await fs.open(found.path);

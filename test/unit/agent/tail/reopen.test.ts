@@ -1,0 +1,82 @@
+import { appendFile, mkdir, rename, unlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import type { OpenFile } from '../../../../agent/discover/file-system.ts';
+import { tempDir } from '../../../support/temp-dir.ts';
+import { follower } from './follower.ts';
+
+// A batch that must be built again reads its lines again, wherever their file is by then.
+
+async function contentOf(handle: OpenFile | undefined): Promise<string | undefined> {
+  if (handle === undefined) return undefined;
+  const bytes = Buffer.alloc(1_000);
+  const count = await handle.read(bytes, 0, bytes.length, 0);
+  await handle.close();
+  return bytes.toString('utf8', 0, count);
+}
+
+async function setUp() {
+  const directory = await tempDir();
+  const log = join(directory, 'app.log');
+  await writeFile(log, 'a1\na2\n');
+  const f = await follower(directory, { include: ['*.log'] });
+  await f.look();
+  const id = [...f.files.all][0]!.state.id;
+  return { directory, log, f, id };
+}
+
+test('a file under its name, and again after that', async () => {
+  const { f, id } = await setUp();
+  expect(await contentOf(await f.files.reopen(id))).toBe('a1\na2\n');
+  expect(await contentOf(await f.files.reopen(id))).toBe('a1\na2\n');
+});
+
+test('a file that was renamed out of the globs, also after a restart', async () => {
+  const { f, log, id } = await setUp();
+  await rename(log, `${log}.1`);
+  await writeFile(log, 'b1\n');
+  expect(await contentOf(await f.files.reopen(id))).toBe('a1\na2\n');
+  await f.restart();
+  expect(await contentOf(await f.files.reopen(id))).toBe('a1\na2\n');
+});
+
+test('a file that is deleted, or moved to another directory, while it is followed', async () => {
+  for (const take of [
+    (log: string) => unlink(log),
+    async (log: string) => {
+      await mkdir(`${log}.d`);
+      await rename(log, join(`${log}.d`, 'old'));
+    },
+  ]) {
+    const { f, log, id } = await setUp();
+    await take(log);
+    expect(await contentOf(await f.files.reopen(id))).toBe('a1\na2\n');
+    await f.scan();
+    expect(await contentOf(await f.files.reopen(id))).toBe('a1\na2\n');
+    // Closing what was reopened takes nothing away from the file that is being followed.
+    const [file] = f.files.all;
+    expect(await file!.handle.read(Buffer.alloc(1), 0, 1, 0)).toBe(1);
+  }
+});
+
+test('a file that is gone after a restart, and an id that was never given', async () => {
+  const { f, log, id } = await setUp();
+  await f.restart(() => unlink(log));
+  expect(await f.files.reopen(id)).toBeUndefined();
+  expect(await f.files.reopen('fd-1-999')).toBeUndefined();
+});
+
+test('another file in the same place is not taken for it', async () => {
+  const { f, log, id } = await setUp();
+  await f.restart(() => writeFile(log, 'other lines, the same inode\n'));
+  expect(await f.files.reopen(id)).toBeUndefined();
+});
+
+test('nor the new content of a file that was truncated', async () => {
+  const { f, log, id } = await setUp();
+  await writeFile(log, '');
+  await f.look();
+  await appendFile(log, 'b1\n');
+  await f.look();
+  expect(await f.files.reopen(id)).toBeUndefined();
+});
