@@ -294,7 +294,7 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     await done.catch(() => {}); // reported by the agent
     await publisher.drained(giveUp.signal);
     giveUp.abort();
-    await topicWatch.close();
+    topicWatch.close();
     await files.close();
     await journal.close();
     log.flush();

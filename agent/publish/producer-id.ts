@@ -4,6 +4,7 @@ import type { KafkaCluster } from '../../shared/kafka/cluster.ts';
 import { kafkaError } from '../../shared/kafka/error-codes.ts';
 import { initProducerIdRequest } from '../../shared/kafka/requests/init-producer-id.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
+import { orAborted } from './or-aborted.ts';
 
 const BACKOFF = { baseMs: 100, maxMs: 5_000 };
 
@@ -18,7 +19,9 @@ export async function newProducerId(
   const { clock, random, logger, signal } = options;
   for (let attempt = 0; !signal.aborted; attempt += 1) {
     try {
-      const { errorCode, producerId, producerEpoch } = await cluster.sendToAny(initProducerIdRequest());
+      const answer = await orAborted(cluster.sendToAny(initProducerIdRequest()), signal);
+      if (answer === undefined) return undefined;
+      const { errorCode, producerId, producerEpoch } = answer;
       if (errorCode === 0) return { producerId, producerEpoch };
       const { name, message, retriable } = kafkaError(errorCode);
       throw new SkaldError('KAFKA_REFUSED', `No producer id: ${name}, ${message}.`, { retryable: retriable });

@@ -17,6 +17,7 @@ import {
   type SealedBatch,
 } from './partition-sender.ts';
 import type { Partitioner } from './partitioner.ts';
+import { orAborted } from './or-aborted.ts';
 import { newProducerId } from './producer-id.ts';
 import { reidentify, type ReidentifyOptions } from './reidentify.ts';
 import { type BatchSettings, sealPart } from './seal.ts';
@@ -189,7 +190,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
         if (sender.hasRoom) return { sender, partition: choice.partition };
       }
       await clock.sleep(LOOK_AGAIN_MS, progress.signal);
-      if (choice === undefined) await topicWatch.refresh();
+      if (choice === undefined) await orAborted(topicWatch.refresh(), signal);
     }
     return undefined;
   };

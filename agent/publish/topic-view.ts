@@ -25,7 +25,8 @@ export interface TopicWatch {
   refresh(): Promise<void>;
   /** Makes the size limit smaller: the broker has refused a batch that fits by what was known. */
   refused(batchBytes: number): void;
-  close(): Promise<void>;
+  /** Asks no more. A question that a broker has not answered is nobody's business from here. */
+  close(): void;
 }
 
 /** Kafka's default of max.message.bytes (1 MiB plus the log overhead). */
@@ -114,7 +115,7 @@ export function watchTopic(
       await clock.sleep(waitMs, stop.signal);
     }
   };
-  const running = run();
+  void run(); // rejects for a bug only
 
   return {
     get view() {
@@ -138,9 +139,6 @@ export function watchTopic(
       refusedLimit = Math.max(MIN_BATCH_BYTES, Math.floor(batchBytes / 2));
       limitKnown = false; // it was lowered: ask again with the next metadata
     },
-    close: async () => {
-      stop.abort();
-      await running;
-    },
+    close: () => stop.abort(),
   };
 }
