@@ -58,12 +58,12 @@ it('a worker that is stopped stores and commits what it has, and the next one go
       timeoutMs: 30_000,
       what: `the ${name} worker holds every record`,
     });
-    expect([...readS3Objects(prefix).values()].flat()).toHaveLength(sent.length - values.length);
+    expect([...(await readS3Objects(prefix)).values()].flat()).toHaveLength(sent.length - values.length);
     worker.signal('SIGTERM');
     expect(await worker.exited()).toMatchObject({ code: 0 });
     expect(await isCarried(group, topic)).toBe(true);
   }
-  expect([...readS3Objects(prefix).values()].flat().toSorted()).toEqual(sent.toSorted());
+  expect([...(await readS3Objects(prefix)).values()].flat().toSorted()).toEqual(sent.toSorted());
 });
 
 it('writes gzip objects by the hour of a time zone into a folder', async () => {
@@ -86,7 +86,7 @@ it('writes gzip objects by the hour of a time zone into a folder', async () => {
     const local = new Date(ms + 5.5 * HOUR_MS).toISOString();
     return `logs/${topic}/dt=${local.slice(0, 10)}/hr=${local.slice(11, 13)}`;
   };
-  expect(Object.fromEntries(readObjects(join(directory, 'objects')))).toEqual({
+  expect(Object.fromEntries(await readObjects(join(directory, 'objects')))).toEqual({
     [`${label(hour)}/0-0.log.gz`]: ['half past, there', 'the hour after, there', 'and again'],
     [`${label(hour + HOUR_MS / 2)}/0-3.log.gz`]: ['later'],
   });
@@ -117,7 +117,7 @@ it('carries what transactions committed, and nothing of those that were aborted'
   await producer.disconnect();
   startSkald(['transporter', '-c', await transporterFile(directory, 'tx', { topic, group, prefix })]);
   await carried(group, topic);
-  const lines = [...readS3Objects(prefix).values()].flat();
+  const lines = [...(await readS3Objects(prefix)).values()].flat();
   expect(lines).toEqual(
     [0, 2].flatMap((round) => Array.from({ length: 100 }, (_, i) => `commit ${round} ${i}`)),
   );

@@ -51,7 +51,7 @@ it('workers in different racks are killed -9 in the middle: every record is stor
   await producer.disconnect();
 
   await waitFor(() => isCarried(group, topic), { timeoutMs: 60_000, what: 'everything is committed' });
-  const objects = readS3Objects(prefix);
+  const objects = await readS3Objects(prefix);
   expect([...objects.values()].flat().sort(byText)).toEqual(sent.sort(byText));
   for (const name of objects.keys()) {
     expect(name).toMatch(/^test-[^/]+\/dt=\d{4}-\d\d-\d\d\/hr=\d\d\/[0-5]-\d+\.log\.zst$/);

@@ -48,7 +48,7 @@ it('a broker is killed, then S3, while records flow: every record is stored once
   await stack.startS3();
   await waitFor(isAllCommitted, { timeoutMs: 90_000, what: 'everything is committed' });
 
-  const objects = readObjects(join(stack.objectsDir, stack.s3.bucket, prefix));
+  const objects = await readObjects(join(stack.objectsDir, stack.s3.bucket, prefix));
   expect([...objects.values()].flat().toSorted()).toEqual(sent.toSorted());
   worker.signal('SIGTERM');
   expect(await worker.exited()).toMatchObject({ code: 0 });

@@ -1,10 +1,10 @@
-import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { Kafka, logLevel } from 'kafkajs';
 import type { SharedStack } from '../../support/global-setup.ts';
+import { unzstd } from '../../support/command-line-tools.ts';
 import { sharedStack } from '../../support/shared-stack.ts';
 
 export interface TransporterFile {
@@ -68,28 +68,25 @@ function indented(lines: string[]): string {
 }
 
 /** Every object below a folder with its lines, read by the command-line tool of its codec. */
-export function readObjects(folder: string): Map<string, string[]> {
+export async function readObjects(folder: string): Promise<Map<string, string[]>> {
   const objects = new Map<string, string[]>();
   if (!existsSync(folder)) return objects;
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile() || entry.name.startsWith('.')) continue;
     const path = join(entry.parentPath, entry.name);
-    objects.set(path.slice(folder.length + 1), linesOf(path));
+    objects.set(path.slice(folder.length + 1), await linesOf(path));
   }
   return objects;
 }
 
-function linesOf(path: string): string[] {
-  const text = path.endsWith('.zst')
-    ? execFileSync('zstd', ['-dcq', path], { maxBuffer: 1 << 30 })
-    : path.endsWith('.gz')
-      ? gunzipSync(readFileSync(path))
-      : readFileSync(path);
+async function linesOf(path: string): Promise<string[]> {
+  const bytes = readFileSync(path);
+  const text = path.endsWith('.zst') ? await unzstd(bytes) : path.endsWith('.gz') ? gunzipSync(bytes) : bytes;
   return text.toString().split('\n').slice(0, -1);
 }
 
 /** Objects of the stack's S3 below a prefix: they are plain files. */
-export function readS3Objects(prefix: string): Map<string, string[]> {
+export async function readS3Objects(prefix: string): Promise<Map<string, string[]>> {
   const { objectsDir, s3 } = sharedStack();
   return readObjects(join(objectsDir, s3.bucket, prefix));
 }

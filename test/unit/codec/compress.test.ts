@@ -4,7 +4,7 @@ import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { CODEC_LEVELS, type WritableCodecName } from '../../../shared/codec/codec.ts';
 import { compress } from '../../../shared/codec/compress.ts';
-import { hasTool, pipeThrough } from './command-line-tools.ts';
+import { hasTool, pipeThrough } from '../../support/command-line-tools.ts';
 import { noise, sampleText } from './sample-text.ts';
 
 const KIB = 1024;

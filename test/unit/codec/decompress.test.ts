@@ -6,7 +6,7 @@ import type { CodecName } from '../../../shared/codec/codec.ts';
 import { compress } from '../../../shared/codec/compress.ts';
 import { decompress } from '../../../shared/codec/decompress.ts';
 import { type SkaldError, isSkaldError } from '../../../shared/errors.ts';
-import { hasTool, pipeThrough } from './command-line-tools.ts';
+import { hasTool, pipeThrough } from '../../support/command-line-tools.ts';
 import { fromHex } from './hex.ts';
 import { noise, sampleText } from './sample-text.ts';
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { xxh32 } from '../../../shared/codec/xxh32.ts';
-import { hasTool, pipeThrough } from './command-line-tools.ts';
+import { hasTool, pipeThrough } from '../../support/command-line-tools.ts';
 import { noise, sampleText } from './sample-text.ts';
 
 // From the test suites of xxHash and of its ports (seed 0); the last two are longer than a stripe of 16
