@@ -56,6 +56,9 @@ const BACKOFF = { baseMs: 50, maxMs: 5_000 };
 /** For refusals that only a person can end, such as a missing ACL. */
 const SLOW_BACKOFF = { baseMs: 1_000, maxMs: 30_000 };
 
+/** Brokers forget an idle producer id after producer.id.expiration.ms, a day unless somebody has set less. */
+const REMEMBERED_MS = 3_600_000;
+
 const IDENTITY_CODES: readonly number[] = [
   KafkaCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
   KafkaCode.UNKNOWN_PRODUCER_ID,
@@ -80,15 +83,27 @@ export function partitionSender(options: PartitionSenderOptions): PartitionSende
   let attempts = 0;
   /** How many slots, from the oldest, wait for `adopt`. */
   let lost = 0;
+  /**
+   * The identity of the last acknowledgement. A broker takes any first sequence of a producer id that it does not know:
+   * were the first batch lost on its way, the second would be appended before it. So the first one goes alone.
+   */
+  let known: { producerId: bigint; atMs: number } | undefined;
+
+  /** Whether a batch may be in flight behind `before`. */
+  const mayFollow = (slot: Slot, before: Slot | undefined): boolean => {
+    if (before === undefined) return true;
+    const { producerId } = slot.batch.intent;
+    // Two identities in flight at once could be appended in either order.
+    if (before.batch.intent.producerId !== producerId) return false;
+    return known?.producerId === producerId && clock.monotonicMs() - known.atMs < REMEMBERED_MS;
+  };
 
   const pump = (): void => {
     if (recovering || signal.aborted) return;
-    for (const slot of slots) {
+    for (const [i, slot] of slots.entries()) {
       if (inFlight >= options.maxInFlight) return;
       if (slot.sent) continue;
-      // Two identities in flight at once could be appended in either order.
-      const before = slots[slots.indexOf(slot) - 1];
-      if (before !== undefined && before.batch.intent.producerId !== slot.batch.intent.producerId) return;
+      if (!mayFollow(slot, slots[i - 1])) return;
       void send(slot);
     }
   };
@@ -96,6 +111,7 @@ export function partitionSender(options: PartitionSenderOptions): PartitionSende
   const acknowledge = (slot: Slot, baseOffset: number, sentMs: number): void => {
     slots = slots.filter((other) => other !== slot);
     attempts = 0;
+    known = { producerId: slot.batch.intent.producerId, atMs: clock.monotonicMs() };
     options.onAcknowledged(slot.batch, baseOffset, sentMs);
   };
 

@@ -31,8 +31,18 @@ function batch(n: number, producerId = 7000n): SealedBatch {
   return { intent: someIntent({ n, producerId }), bytes: Uint8Array.of(n), rawBytes: 1, heldBytes: 1 };
 }
 
+/** A sender whose broker has acknowledged a batch of producer 7000 already. */
+async function setUp(options: { maxInFlight?: number } = {}): Promise<ReturnType<typeof newSender>> {
+  const s = newSender(options);
+  s.submit(0);
+  await s.answer(0);
+  s.sent.length = 0;
+  s.acknowledged.length = 0;
+  return s;
+}
+
 /** A broker whose answers the test gives one by one, in any order. */
-function setUp(options: { maxInFlight?: number } = {}) {
+function newSender(options: { maxInFlight?: number } = {}) {
   const clock = simClock(0);
   const { logger, lines } = recordedLog();
   const stop = new AbortController();
@@ -114,9 +124,45 @@ function setUp(options: { maxInFlight?: number } = {}) {
   };
 }
 
+describe('an identity that the broker may not know', () => {
+  // A broker without state of a producer id takes any first sequence (ProducerAppendInfo.checkSequence of Apache Kafka):
+  // were the first batch lost on its way, the second would be appended before it.
+  test('its first batch goes alone, and the window opens with its acknowledgement', async () => {
+    const s = newSender();
+    s.submit(1, 2, 3, 4, 5, 6);
+    expect(s.open()).toEqual([1]);
+    await s.answer(1);
+    expect(s.open()).toEqual([2, 3, 4, 5, 6]);
+  });
+
+  test('alone also when it fails and goes again', async () => {
+    const s = newSender();
+    s.submit(1, 2, 3);
+    await s.lose(1);
+    await s.clock.advance(LONGEST_BACKOFF_MS);
+    expect(s.open()).toEqual([1]);
+  });
+
+  test('a duplicate is an acknowledgement', async () => {
+    const s = newSender();
+    s.submit(1, 2, 3);
+    await s.answer(1, DUPLICATE_SEQUENCE_NUMBER);
+    expect(s.open()).toEqual([2, 3]);
+  });
+
+  test('after hours without a batch the broker may have forgotten it (producer.id.expiration.ms)', async () => {
+    const s = await setUp();
+    await s.clock.advance(3 * 3_600_000);
+    s.submit(1, 2);
+    expect(s.open()).toEqual([1]);
+    await s.answer(1);
+    expect(s.open()).toEqual([2]);
+  });
+});
+
 describe('the window', () => {
   test('five batches are sent, a sixth waits inside until one is acknowledged', async () => {
-    const s = setUp();
+    const s = await setUp();
     s.submit(1, 2, 3, 4, 5);
     expect(s.sender.hasRoom).toBe(false);
     s.submit(6, 7);
@@ -128,7 +174,7 @@ describe('the window', () => {
   });
 
   test('maxInFlight 1: never two at once', async () => {
-    const s = setUp({ maxInFlight: 1 });
+    const s = await setUp({ maxInFlight: 1 });
     s.submit(1, 2, 3);
     for (const n of [1, 2, 3]) {
       expect(s.open()).toEqual([n]);
@@ -138,7 +184,7 @@ describe('the window', () => {
   });
 
   test('an acknowledgement carries the offset that the broker gave', async () => {
-    const s = setUp();
+    const s = await setUp();
     s.submit(1);
     await s.answer(1, 0, 4711);
     expect(s.acknowledged).toEqual([[1, 4711]]);
@@ -148,7 +194,7 @@ describe('the window', () => {
 
 describe('after a failure', () => {
   test('a lost answer: nothing new goes out, and when the others have answered the lost one goes again', async () => {
-    const s = setUp();
+    const s = await setUp();
     s.submit(1, 2, 3);
     await s.lose(1);
     expect(s.sender.healthy).toBe(false);
@@ -164,7 +210,7 @@ describe('after a failure', () => {
   });
 
   test('all that has no acknowledgement goes again in its order, whatever the order of the failures', async () => {
-    const s = setUp();
+    const s = await setUp();
     s.submit(1, 2, 3, 4, 5);
     await s.answer(3, NOT_LEADER_OR_FOLLOWER);
     await s.lose(5);
@@ -179,7 +225,7 @@ describe('after a failure', () => {
   });
 
   test('retriable codes are tried again for as long as they come, at growing distances up to five seconds', async () => {
-    const s = setUp();
+    const s = await setUp();
     s.submit(1);
     const waits: number[] = [];
     for (let attempt = 0; attempt < 12; attempt += 1) {
@@ -196,7 +242,7 @@ describe('after a failure', () => {
   });
 
   test('an acknowledgement ends the row of failures: the next wait is short again', async () => {
-    const s = setUp();
+    const s = await setUp();
     s.submit(1, 2);
     for (let attempt = 0; attempt < 8; attempt += 1) {
       await s.lose(1);
@@ -210,7 +256,7 @@ describe('after a failure', () => {
   });
 
   test('what only a person can end is said at ERROR, once, and tried again slowly', async () => {
-    const s = setUp();
+    const s = await setUp();
     s.submit(1);
     await s.answer(1, TOPIC_AUTHORIZATION_FAILED);
     await s.clock.advance(90);
@@ -224,7 +270,7 @@ describe('after a failure', () => {
   });
 
   test('a refused login is said at ERROR with its code', async () => {
-    const s = setUp();
+    const s = await setUp();
     s.submit(1);
     await s.lose(1, new SkaldError('KAFKA_AUTHENTICATION', 'wrong password'));
     expect(s.errors).toEqual(['KAFKA_AUTHENTICATION']);
@@ -234,7 +280,7 @@ describe('after a failure', () => {
 
 describe('the identity', () => {
   test('DUPLICATE_SEQUENCE_NUMBER: the broker has the batch, although it does not know the offset any more', async () => {
-    const s = setUp();
+    const s = await setUp();
     s.submit(1, 2);
     await s.answer(1, DUPLICATE_SEQUENCE_NUMBER);
     expect(s.acknowledged).toEqual([[1, -1]]);
@@ -249,7 +295,7 @@ describe('the identity', () => {
     ['MESSAGE_TOO_LARGE', MESSAGE_TOO_LARGE, 'too-large'],
     ['RECORD_LIST_TOO_LARGE', RECORD_LIST_TOO_LARGE, 'too-large'],
   ] as const)('%s at the head: the whole window needs another identity', async (_, code, loss) => {
-    const s = setUp();
+    const s = await setUp();
     s.submit(1, 2, 3);
     await s.answer(1, code);
     expect(s.losses).toEqual([]); // two are still in flight
@@ -261,7 +307,7 @@ describe('the identity', () => {
   });
 
   test('out of order behind a batch without an answer: the window goes again under the same identity', async () => {
-    const s = setUp();
+    const s = await setUp();
     s.submit(1, 2);
     await s.answer(2, OUT_OF_ORDER_SEQUENCE_NUMBER);
     await s.lose(1);
@@ -271,7 +317,7 @@ describe('the identity', () => {
   });
 
   test('a batch that is too large behind others waits until it is the oldest before it is replaced', async () => {
-    const s = setUp();
+    const s = await setUp();
     s.submit(1, 2, 3);
     await s.answer(2, MESSAGE_TOO_LARGE);
     await s.answer(1);
@@ -280,13 +326,13 @@ describe('the identity', () => {
   });
 
   test('after the new identity its batches go out in order', async () => {
-    const s = setUp();
+    const s = await setUp();
     s.submit(1, 2);
     await s.answer(1, UNKNOWN_PRODUCER_ID);
     await s.answer(2, OUT_OF_ORDER_SEQUENCE_NUMBER);
     s.sender.adopt([batch(11, 7001n), batch(12, 7001n)]);
     expect(s.sender.healthy).toBe(true);
-    expect(s.open()).toEqual([11, 12]);
+    expect(s.open()).toEqual([11]);
     await s.answer(11);
     await s.answer(12);
     expect(s.acknowledged.map(([n]) => n)).toEqual([11, 12]);
@@ -294,7 +340,7 @@ describe('the identity', () => {
   });
 
   test('a batch that comes while the window waits for its new identity is kept, behind it', async () => {
-    const s = setUp();
+    const s = await setUp();
     s.submit(1, 2);
     await s.answer(1, UNKNOWN_PRODUCER_ID);
     await s.answer(2, OUT_OF_ORDER_SEQUENCE_NUMBER);
@@ -309,7 +355,7 @@ describe('the identity', () => {
   });
 
   test('two identities are never in flight together', async () => {
-    const s = setUp();
+    const s = await setUp();
     s.submit(1, 2);
     s.sender.submit(batch(3, 7001n));
     s.sender.submit(batch(4, 7001n));
@@ -317,11 +363,22 @@ describe('the identity', () => {
     await s.answer(1);
     expect(s.open()).toEqual([2]);
     await s.answer(2);
-    expect(s.open()).toEqual([3, 4]);
+    expect(s.open()).toEqual([3]);
+    await s.answer(3);
+    expect(s.open()).toEqual([4]);
+  });
+
+  test('not even when the batch behind a new one has the identity that the broker knows', async () => {
+    const s = await setUp();
+    s.sender.submit(batch(1, 7001n));
+    s.submit(2);
+    expect(s.open()).toEqual([1]);
+    await s.answer(1);
+    expect(s.open()).toEqual([2]);
   });
 
   test('nor when the last batch of the old identity fails and goes again', async () => {
-    const s = setUp();
+    const s = await setUp();
     s.submit(1);
     s.sender.submit(batch(2, 7001n));
     await s.lose(1);
@@ -334,7 +391,7 @@ describe('the identity', () => {
 
 describe('when the publisher stops', () => {
   test('nothing more is sent, what was sent may still be acknowledged', async () => {
-    const s = setUp();
+    const s = await setUp();
     s.submit(1, 2);
     s.stop.abort();
     s.submit(3);
@@ -347,7 +404,7 @@ describe('when the publisher stops', () => {
   });
 
   test('a wait between two attempts ends at once', async () => {
-    const s = setUp();
+    const s = await setUp();
     s.submit(1);
     await s.answer(1, TOPIC_AUTHORIZATION_FAILED);
     s.stop.abort();
