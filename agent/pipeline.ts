@@ -224,13 +224,19 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     signal: stopReading.signal,
   });
 
-  const run = async (): Promise<void> => {
-    await files.scan();
+  /** Goes on while brokers hold up the reading: a file that comes and is rotated away unseen would be lost. */
+  const keepScanning = async (): Promise<void> => {
+    while (!stopReading.signal.aborted) {
+      await clock.sleep(scanIntervalMs, stopReading.signal);
+      if (!stopReading.signal.aborted) await files.scan();
+    }
+  };
+
+  const carry = async (): Promise<void> => {
     await publisher.resume();
     // Without the topic nothing could be sent: leave the lines where they are safe, in their files.
     await topicWatch.first(stopReading.signal);
-    let scannedMs = clock.monotonicMs();
-    let polledMs = scannedMs;
+    let polledMs = clock.monotonicMs();
     while (!stopReading.signal.aborted) {
       let progressed = false;
       for (const file of files.withWork()) {
@@ -239,10 +245,6 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
         await batcher.handOverIfDue();
       }
       await batcher.handOverIfDue();
-      if (clock.monotonicMs() - scannedMs >= scanIntervalMs) {
-        scannedMs = clock.monotonicMs();
-        await files.scan();
-      }
       if (!progressed) {
         const quietMs = Math.max(1, Math.min(pollIntervalMs, batcher.lingerLeftMs()));
         await clock.sleep(quietMs, stopReading.signal);
@@ -255,6 +257,15 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     }
     await batcher.handOver();
     await queue.drained();
+  };
+
+  const run = async (): Promise<void> => {
+    await files.scan();
+    try {
+      await Promise.all([carry(), keepScanning()]);
+    } finally {
+      stopReading.abort(); // when one of the two has failed
+    }
   };
 
   const lagBytes = (): number => {

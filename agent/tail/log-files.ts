@@ -78,9 +78,9 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     path: string,
     offset: number,
   ): Promise<FileState> => {
-    const n = journal.state.nextFile;
     const skipping = offset > 0 && !(await lastByteIsNewline(handle, offset));
     const fingerprint = await fingerprintOf(handle, Math.min(stat.sizeBytes, FINGERPRINT_BYTES));
+    const n = journal.state.nextFile; // taken after the reads: a scan and a poll may both be at this
     const state: FileState = { id: `${stat.key}-${n}`, key: stat.key, path, fingerprint, offset, skipping };
     journal.append({ t: 'counters', file: n + 1, intent: 0 }, { t: 'file', ...state });
     const applied = journal.state.files.get(state.id)!;
