@@ -3,7 +3,7 @@
  * produce, commit. One publisher serves one pipeline.
  */
 import type { Clock, Random } from '../../shared/clock.ts';
-import { SkaldError } from '../../shared/errors.ts';
+import { messageOf, SkaldError } from '../../shared/errors.ts';
 import type { KafkaCluster } from '../../shared/kafka/cluster.ts';
 import { produceRequest, type ProducedPartition } from '../../shared/kafka/requests/produce.ts';
 import type { RepeatedLog } from '../../shared/telemetry/repeated-log.ts';
@@ -224,7 +224,15 @@ export function createPublisher(options: PublisherOptions): Publisher {
     resume: async () => {
       const open = [...journal.state.open.values()];
       for (const intent of open) {
-        const rebuilt = await options.rebuild(intent, Infinity);
+        const rebuilt = await options.rebuild(intent, Infinity).catch((error: unknown) => {
+          logger.error(
+            { intent: intent.n, ranges: intent.ranges, err: error },
+            `a batch that was not acknowledged cannot be read again: ${messageOf(error)}. It waits for the next start of ` +
+              'the agent; let its user read the files',
+          );
+          return 'unreadable' as const;
+        });
+        if (rebuilt === 'unreadable') continue;
         const part = rebuilt?.parts[0];
         if (part === undefined || part.records !== intent.records) {
           const lostBytes = intent.ranges.reduce((sum, range) => sum + range.end - range.start, 0);

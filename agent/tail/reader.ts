@@ -77,7 +77,9 @@ export function createReader(options: ReaderOptions): Reader {
       const result = await readChunk(file, chunkBytes);
       if (result.kind === 'lines') {
         const { bytes, end, terminated, next } = result;
-        batcher.add(file, { bytes, end, terminated, skipRest: next.skipping }, chunkBytes);
+        const heldBytes = bytes.buffer.byteLength; // of a line that is longer than its chunk, all of it
+        budget.give(chunkBytes - heldBytes);
+        batcher.add(file, { bytes, end, terminated, skipRest: next.skipping }, heldBytes);
         file.position = next;
         return true;
       }
