@@ -130,8 +130,8 @@ export function carryPartition(
         signal.throwIfAborted();
         if (isDraining) return undefined;
         if (moveTo !== undefined) return await move(moveTo);
-        if (replayed.position >= intent.end) await replayed.flush();
-        else await changed.wait(signal);
+        if (replayed.position < intent.end) await changed.wait(signal);
+        else await flushToEnd(replayed, intent.end);
       }
       await upload(replayed, rewriteChunk);
       counts.replayed();
@@ -140,6 +140,13 @@ export function carryPartition(
       replayEnd = undefined;
       leave();
     }
+  };
+
+  /** Everything is decoded then, or something was damaged and is fetched once more. */
+  const flushToEnd = async (replayed: Gatherer, end: number): Promise<void> => {
+    await replayed.flush();
+    if (replayed.position < end || replayed.decodedTo === end) return;
+    throw new Error(`${topic}/${partition} is decoded to ${replayed.decodedTo}, not to ${end}`);
   };
 
   const carryOn = async (start: number): Promise<void> => {

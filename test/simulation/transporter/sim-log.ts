@@ -3,7 +3,11 @@ import type { Random } from '../../../shared/clock.ts';
 import { KafkaCode } from '../../../shared/kafka/error-codes.ts';
 import type { FetchedPartition, FetchPartition } from '../../../shared/kafka/requests/fetch.ts';
 import { encodeRecordBatch } from '../../../shared/wire/encode-records.ts';
+import { ATTRIBUTES_AT, LAST_OFFSET_DELTA_AT, RECORD_COUNT_AT } from '../../../shared/wire/record-batch.ts';
 import { between } from '../support/random.ts';
+
+const TRANSACTIONAL = 0x10;
+const CONTROL = 0x20;
 
 interface StoredBatch {
   baseOffset: number;
@@ -45,6 +49,18 @@ export async function append(
   const lastOffset = baseOffset + records.length - 1;
   partition.batches.push({ baseOffset, lastOffset, bytes });
   partition.end = lastOffset + 1;
+  if (random() < 0.1) appendMarker(partition, bytes);
+}
+
+/** The end of a transaction: a batch that takes an offset and holds nothing to carry. */
+function appendMarker(partition: SimPartition, like: Buffer): void {
+  const bytes = Buffer.from(like);
+  bytes.writeBigInt64BE(BigInt(partition.end), 0);
+  bytes.writeInt16BE(CONTROL | TRANSACTIONAL, ATTRIBUTES_AT);
+  bytes.writeInt32BE(0, LAST_OFFSET_DELTA_AT);
+  bytes.writeInt32BE(1, RECORD_COUNT_AT);
+  partition.batches.push({ baseOffset: partition.end, lastOffset: partition.end, bytes });
+  partition.end += 1;
 }
 
 /**

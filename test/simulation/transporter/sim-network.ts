@@ -4,7 +4,7 @@ import { between } from '../support/random.ts';
 import type { SimClock } from '../support/sim-clock.ts';
 import type { WorkerLife } from './worker-life.ts';
 
-/** What goes wrong, as shares of all calls. */
+/** What goes wrong, as shares of all calls; the calls that change something have five times these shares. */
 export interface Faults {
   /** The request never arrives; the caller learns of it as a time-out. */
   lostRequests: number;
@@ -42,8 +42,9 @@ export function simNetwork({ clock, random }: { clock: SimClock; random: Random 
     call: (life, name, effect) => life.through(travel(life, name, effect)),
   };
 
-  const happens = (fault: keyof Faults): boolean => {
-    if (random() >= network.faults[fault]) return false;
+  const happens = (fault: keyof Faults, name: string): boolean => {
+    const weight = name === 'commit' || name === 'put' ? 5 : 1;
+    if (random() >= network.faults[fault] * weight) return false;
     network.happened[fault] += 1;
     return true;
   };
@@ -51,11 +52,11 @@ export function simNetwork({ clock, random }: { clock: SimClock; random: Random 
   const travel = async <T>(life: WorkerLife, name: string, effect: () => T): Promise<T> => {
     network.spy(life, name, 'before');
     if (life.isDead) return never();
-    const isStraggler = happens('stragglers');
-    const isRequestLost = happens('lostRequests');
-    const isAnswerLost = happens('lostAnswers');
-    if (happens('kills')) life.kill();
-    if (happens('freezes')) life.freeze(clock.monotonicMs());
+    const isStraggler = happens('stragglers', name);
+    const isRequestLost = happens('lostRequests', name);
+    const isAnswerLost = happens('lostAnswers', name);
+    if (happens('kills', name)) life.kill();
+    if (happens('freezes', name)) life.freeze(clock.monotonicMs());
     if (isRequestLost) {
       await clock.after(TIMEOUT_MS);
       throw new SkaldError('KAFKA_TIMEOUT', `${name}: the request was lost`);
