@@ -13,6 +13,8 @@ export interface PipelineCounts extends JournalCounts {
   readonly produceError: (code: string) => void;
   readonly lost: (bytes: number, reason: string) => void;
   readonly skipped: (bytes: number, droppedRecords: number, policy: string) => void;
+  /** Lines that were cut or dropped outside of the encoding of new batches. */
+  readonly oversized: (records: number, policy: string) => void;
   readonly queued: (batches: number) => void;
   /** Gauges are read from `status` when somebody asks for the metrics. */
   readonly watch: (status: () => PipelineStatus) => void;
@@ -54,6 +56,9 @@ export function pipelineCounts(metrics: AgentMetrics, pipeline: string, topic: s
     skipped: (bytes, droppedRecords, policy) => {
       metrics.readBytes.inc({ pipeline }, bytes);
       if (droppedRecords > 0) metrics.oversizedRecords.inc({ pipeline, policy }, droppedRecords);
+    },
+    oversized: (records, policy) => {
+      if (records > 0) metrics.oversizedRecords.inc({ pipeline, policy }, records);
     },
     queued: (batches) => metrics.queuedBatches.set({ pipeline }, batches),
     watch: (status) => {

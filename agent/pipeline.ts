@@ -219,6 +219,7 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     oversize,
     partialLineTimeoutMs,
     onSkipped: (bytes, records) => counts.skipped(bytes, records, oversize),
+    onCut: () => counts.oversized(1, oversize),
     clock,
     log,
     signal: stopReading.signal,

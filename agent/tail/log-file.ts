@@ -12,6 +12,8 @@ export interface LogFile {
   sizeBytes: number;
   /** Size at which the bytes from `position` on were found to be only the beginning of a line. */
   partialAtBytes: number | undefined;
+  /** The position lies inside a line that is too long, behind pieces that were cut off it. */
+  insideLongLine: boolean;
   /** A read failed or found nothing: the next look at the file sees what became of it. */
   waits: boolean;
   /** Monotonic time at which its size last changed. */

@@ -128,6 +128,7 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
         position: { offset, skipping },
         sizeBytes: stat.sizeBytes,
         partialAtBytes: undefined,
+        insideLongLine: false,
         waits: false,
         grewMs: clock.monotonicMs(),
         predecessor,
@@ -188,6 +189,7 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     file.state = await newState(file.handle, stat, path, 0);
     file.position = { offset: 0, skipping: false };
     file.partialAtBytes = undefined;
+    file.insideLongLine = false;
   };
 
   const hasOpenIntent = (id: string): boolean =>

@@ -8,6 +8,8 @@ import type { MemoryBudget } from '../memory-budget.ts';
 import { isFinal, type LogFile } from './log-file.ts';
 import { readLines, type ReadLimits, type ReadResult } from './read-lines.ts';
 
+const NEWLINE = 0x0a;
+
 export interface ReaderOptions {
   batcher: Batcher;
   budget: MemoryBudget;
@@ -19,6 +21,8 @@ export interface ReaderOptions {
   partialLineTimeoutMs: number;
   /** Bytes were passed over; `records` of them began here. */
   onSkipped(bytes: number, records: number): void;
+  /** A line was too long to be read whole, and was cut; those that are read whole are cut and counted by the encoder. */
+  onCut(): void;
   clock: Clock;
   log: RepeatedLog;
   signal: AbortSignal;
@@ -70,6 +74,20 @@ export function createReader(options: ReaderOptions): Reader {
     }
   };
 
+  /** Counts each line once, although a split one comes in many pieces and its last may look like a line to the encoder. */
+  const countCut = (
+    file: LogFile,
+    { bytes, end, terminated }: Extract<ReadResult, { kind: 'lines' }>,
+  ): void => {
+    const cut = !terminated && bytes.length > end;
+    if (cut && options.oversize === 'truncate') options.onCut();
+    if (!cut && file.insideLongLine) {
+      const newline = bytes.indexOf(NEWLINE);
+      if ((newline === -1 ? end : newline) <= options.maxRecordBytes()) options.onCut();
+    }
+    file.insideLongLine = cut && options.oversize === 'split';
+  };
+
   return {
     readSome: async (file) => {
       const chunkBytes = Math.max(1, Math.min(batcher.roomBytes, file.sizeBytes - file.position.offset));
@@ -79,6 +97,7 @@ export function createReader(options: ReaderOptions): Reader {
         const { bytes, end, terminated, next } = result;
         const heldBytes = bytes.buffer.byteLength; // of a line that is longer than its chunk, all of it
         budget.give(chunkBytes - heldBytes);
+        countCut(file, result);
         batcher.add(file, { bytes, end, terminated, skipRest: next.skipping }, heldBytes);
         file.position = next;
         return true;

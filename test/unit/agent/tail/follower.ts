@@ -79,6 +79,7 @@ export async function follower(directory: string, options: FollowerOptions = {})
       oversize: 'split',
       partialLineTimeoutMs,
       onSkipped: () => {},
+      onCut: () => {},
       clock,
       log,
       signal: new AbortController().signal,

@@ -1,0 +1,219 @@
+import { describe, expect, test } from 'vitest';
+import { processLife } from '../../simulation/support/process-life.ts';
+import { memoryJournal } from './memory-journal.ts';
+import { smallWorld } from './small-world.ts';
+
+const LONG_ENOUGH_MS = 10_000;
+const OVERSIZED = 'skald_agent_oversized_records_total';
+const READ_BYTES = 'skald_agent_read_bytes_total';
+const ACKNOWLEDGED_BYTES = 'skald_agent_acknowledged_bytes_total';
+
+describe('brokers that cannot be reached', () => {
+  test('at the start: files that are rotated out of the globs meanwhile are not missed', async () => {
+    const w = smallWorld({ include: '/logs/*.log' });
+    w.network(false);
+    await w.start(w.journal);
+    for (const generation of [1, 2, 3]) {
+      w.disk.append('/logs/app.log', `line of generation ${generation}\n`);
+      await w.clock.advance(1_000); // several scans
+      w.disk.rename('/logs/app.log', `/logs/app.log.${generation}`);
+    }
+    w.network(true);
+    await w.clock.advance(60_000);
+    expect(w.lines()).toEqual([1, 2, 3].map((generation) => `line of generation ${generation}`));
+  });
+
+  test('in the middle: nor are they while the agent waits with all that it may hold', async () => {
+    const w = smallWorld({ include: '/logs/*.log' });
+    await w.start(w.journal);
+    await w.clock.advance(1_000);
+    w.network(false);
+    const expected: string[] = [];
+    for (let generation = 100; generation < 130; generation += 1) {
+      const lines = Array.from({ length: 40 }, (_, i) => `${generation} ${100 + i} ${'x'.repeat(50)}`);
+      expected.push(...lines);
+      w.disk.append('/logs/app.log', `${lines.join('\n')}\n`);
+      await w.clock.advance(1_000);
+      w.disk.rename('/logs/app.log', `/logs/app.log.${generation}`);
+    }
+    w.network(true);
+    await w.clock.advance(120_000);
+    const found = w.lines();
+    expect([found.length, expected.filter((line) => !found.includes(line)).length]).toEqual([
+      expected.length,
+      0,
+    ]);
+  });
+
+  test('for hours: what is held stays within the budget, and all of it comes when they are back', async () => {
+    const w = smallWorld({ budgetBytes: 16_384 });
+    const pipeline = await w.start(w.journal);
+    await w.clock.advance(1_000);
+    w.network(false);
+    const lines = Array.from({ length: 5_000 }, (_, i) => `line ${10_000 + i}`);
+    w.disk.append('/logs/app.log', `${lines.join('\n')}\n`);
+    for (let minute = 0; minute < 120; minute += 10) {
+      await w.clock.advance(600_000);
+      expect(w.budget.usedBytes).toBeLessThanOrEqual(16_384);
+    }
+    expect(pipeline.status().lagBytes).toBeGreaterThan(0);
+    w.network(true);
+    await w.clock.advance(120_000);
+    expect(w.lines().join() === lines.join()).toBe(true);
+    expect(pipeline.status()).toMatchObject({ lagBytes: 0, openIntents: 0 });
+    expect(w.budget.usedBytes).toBe(0);
+  });
+});
+
+describe('stopping', () => {
+  test('all that was read is acknowledged before the end, and the next start sends nothing again', async () => {
+    const w = smallWorld();
+    const pipeline = await w.start(w.journal);
+    w.disk.append('/logs/app.log', 'one\ntwo\nthree\n');
+    await w.clock.advance(300);
+    await w.stop(pipeline, 5_000);
+    expect(w.lines()).toEqual(['one', 'three', 'two']);
+    await w.start(w.journal);
+    await w.clock.advance(LONG_ENOUGH_MS);
+    expect(w.lines()).toHaveLength(3);
+  });
+
+  test('twice is fine, and at once', async () => {
+    const w = smallWorld();
+    const pipeline = await w.start(w.journal);
+    await Promise.all([w.stop(pipeline, 0), w.stop(pipeline, 0)]);
+    await expect(pipeline.done).resolves.toBeUndefined();
+  });
+
+  test.each(['truncate', 'drop', 'split'] as const)(
+    'out of patience in the middle of a long line, with %s: the next start delivers what is missing, once',
+    async (oversize) => {
+      const w = smallWorld({ framing: { oversize, maxRecordBytes: 600 } });
+      const pipeline = await w.start(w.journal);
+      await w.clock.advance(1_000);
+      w.network(false);
+      w.disk.append('/logs/app.log', `before\n${'z'.repeat(20_000)}\nafter\n`);
+      await w.clock.advance(2_000);
+      await w.stop(pipeline, 100);
+      w.network(true);
+      await w.start(w.journal);
+      await w.clock.advance(60_000);
+      const pieces = { truncate: ['z'.repeat(600)], drop: [], split: undefined }[oversize];
+      const lines = w.lines();
+      expect(lines.filter((line) => !line.startsWith('z'))).toEqual(['after', 'before']);
+      const long = lines.filter((line) => line.startsWith('z'));
+      expect(pieces === undefined ? long.join('').length : long).toEqual(pieces ?? 20_000);
+    },
+  );
+
+  test('while no broker answers any more: as soon as patience ends', async () => {
+    const w = smallWorld();
+    const pipeline = await w.start(w.journal);
+    await w.clock.advance(1_000);
+    w.hang();
+    w.disk.append('/logs/app.log', 'one\n');
+    await w.clock.advance(10_000);
+    const patience = new AbortController();
+    let closed = false;
+    void pipeline.close(patience.signal).then(() => {
+      closed = true;
+    });
+    await w.clock.advance(10_000);
+    expect(closed).toBe(false);
+    patience.abort();
+    await w.clock.advance(500);
+    expect(closed).toBe(true);
+  });
+});
+
+describe('lines that are too long are counted once, whether the reader or the encoder cuts them', () => {
+  // 600 bytes is the limit, 1,024 bytes a batch: the first fits into a chunk, the second does not.
+  const TEXT = `short\n${'a'.repeat(700)}\nshort\n${'b'.repeat(5_000)}\nshort\n`;
+
+  test.each(['truncate', 'drop', 'split'] as const)('%s', async (oversize) => {
+    const w = smallWorld({ framing: { oversize, maxRecordBytes: 600 } });
+    w.disk.append('/logs/app.log', TEXT);
+    await w.start(w.journal);
+    await w.clock.advance(LONG_ENOUGH_MS);
+    expect(await w.count(OVERSIZED, { policy: oversize })).toBe(2);
+    expect(await w.count(READ_BYTES)).toBe(TEXT.length);
+    const longLines = w.lines().filter((line) => line !== 'short');
+    const expected = {
+      truncate: ['a'.repeat(600), 'b'.repeat(600)],
+      drop: [],
+      split: [
+        'a'.repeat(100),
+        'a'.repeat(600),
+        'b'.repeat(200),
+        ...Array.from({ length: 8 }, () => 'b'.repeat(600)),
+      ],
+    }[oversize];
+    expect(longLines).toEqual(expected);
+  });
+});
+
+describe('memory', () => {
+  test('a line longer than its chunk counts with all of its bytes', async () => {
+    const w = smallWorld({ framing: { maxRecordBytes: 100_000 }, kafka: { batchBytes: 1_024 } });
+    await w.start(w.journal);
+    await w.clock.advance(1_000);
+    w.network(false);
+    for (let file = 0; file < 4; file += 1) w.disk.append(`/logs/${file}.log`, `${'y'.repeat(50_000)}\n`);
+    await w.clock.advance(5_000);
+    // Two batches are encoded and two lines wait: each holds its fifty thousand bytes somewhere.
+    expect(w.budget.usedBytes).toBeGreaterThan(2 * 50_000);
+    w.network(true);
+    await w.clock.advance(60_000);
+    expect(w.lines()).toHaveLength(4);
+    expect(w.budget.usedBytes).toBe(0);
+  });
+});
+
+describe('after a restart', () => {
+  /** A journal with one batch open, whose answer never came. */
+  async function diedWithOneOpen() {
+    const w = smallWorld();
+    const pipeline = await w.start(w.journal);
+    w.disk.append('/logs/a.log', 'a0\n');
+    await w.clock.advance(1_000);
+    w.broker.faults.lostAnswers = 1; // the broker has it, and nobody knows
+    w.disk.append('/logs/a.log', 'a1\n');
+    await w.clock.advance(500);
+    const journal = memoryJournal(w.journal.content);
+    expect(w.lines()).toEqual(['a0', 'a1']);
+    expect(pipeline.status().openIntents).toBe(1);
+    await w.stop(pipeline, 0);
+    w.broker.faults.lostAnswers = 0;
+    return { w, journal };
+  }
+
+  test('an open batch goes again and is recognised: the line is there once', async () => {
+    const { w, journal } = await diedWithOneOpen();
+    w.disk.append('/logs/b.log', 'b1\n');
+    await w.start(journal);
+    await w.clock.advance(LONG_ENOUGH_MS);
+    expect(w.lines()).toEqual(['a0', 'a1', 'b1']);
+    expect(await w.count(ACKNOWLEDGED_BYTES)).toBe(9);
+  });
+
+  test('its file cannot be read just now: said at ERROR, the other files flow, and the batch stays open', async () => {
+    const { w, journal } = await diedWithOneOpen();
+    w.disk.append('/logs/b.log', 'b1\n');
+    const fs = w.disk.fileSystem(processLife());
+    const pipeline = await w.start(journal, {
+      ...fs,
+      open: (path) =>
+        path === '/logs/a.log'
+          ? Promise.reject(Object.assign(new Error('EACCES'), { code: 'EACCES' }))
+          : fs.open(path),
+    });
+    await w.clock.advance(LONG_ENOUGH_MS);
+    expect(w.lines()).toEqual(['a0', 'a1', 'b1']);
+    expect(pipeline.status().openIntents).toBe(1);
+    expect(w.logged.some((line) => line.level === 'error' && 'intent' in line.fields)).toBe(true);
+    await w.stop(pipeline, 0);
+    await w.start(memoryJournal(journal.content));
+    await w.clock.advance(LONG_ENOUGH_MS);
+    expect(w.lines()).toEqual(['a0', 'a1', 'b1']);
+  });
+});
