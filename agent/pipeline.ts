@@ -12,6 +12,7 @@ import { createBatcher } from './batch/batcher.ts';
 import type { EncodeJob, JobSegment } from './batch/encode-batches.ts';
 import { encodeQueue } from './batch/encode-queue.ts';
 import type { BatchEncoder } from './batch/encoder.ts';
+import { recordLimit } from './batch/record-limit.ts';
 import { type FsyncPolicy, openJournal } from './checkpoint/journal.ts';
 import type { JournalFile } from './checkpoint/journal-file.ts';
 import type { Intent } from './checkpoint/state.ts';
@@ -75,17 +76,7 @@ export interface RunningPipeline {
   readonly done: Promise<void>;
 }
 
-/** Room that a batch needs beside its one record of the largest size: header, framing, provenance, and a codec that gains nothing. */
-const BATCH_OVERHEAD_BYTES = 4096;
 const REPEATED_LOG_MS = 60_000;
-
-/** The largest record that surely fits into one batch of the topic. */
-function recordLimit(maxRecordBytes: number, maxMessageBytes: number): number {
-  return Math.max(
-    1,
-    Math.min(maxRecordBytes, maxMessageBytes - BATCH_OVERHEAD_BYTES - Math.ceil(maxMessageBytes / 256)),
-  );
-}
 
 /** Opens the journal, sends what an earlier process left open, then carries lines until `close`. */
 export async function startPipeline(options: PipelineOptions): Promise<RunningPipeline> {
