@@ -63,7 +63,7 @@ const PROBLEM_INTERVAL_MS = 60_000;
 const MISSING_TOPIC_MS = 2_000;
 /** Looking for the largest of thousands of chunks is not free. */
 const RELIEF_INTERVAL_MS = 50;
-/** A few jobs of the decoder for one partition: with less than one it would wait for bytes that it does not fetch. */
+/** Some jobs of the decoder for one partition: with less than one it would wait for bytes that it never fetches. */
 const MIN_UNDECODED_BYTES = 4 * JOB_BYTES;
 /** Of the memory budget; the rest is for chunks that can be cut when they are in the way. */
 const REPLAY_SHARE = 0.5;

@@ -52,7 +52,8 @@ export function watchTopology(options: {
   const run = async (): Promise<void> => {
     let hurried = 0;
     while (!signal.aborted) {
-      nap = new AbortController(); // before asking: a refresh that is wanted meanwhile may be about something newer
+      // Before asking: a refresh that is wanted meanwhile may be about something newer.
+      nap = new AbortController();
       const answered = await ask();
       if (answered !== undefined && !signal.aborted)
         await clock.sleep(options.maxAgeMs(answered), nap.signal);
