@@ -164,7 +164,14 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
       : intent.maxRecordBytes;
     const { timestampMs, codec, level, oversize } = intent;
     const settings = { timestampMs, codec, level, oversize, maxRecordBytes };
-    return { parts: await encoder.encode(jobFor(segments, settings, maxBatchBytes)), settings };
+    const parts = await encoder.encode(jobFor(segments, settings, maxBatchBytes));
+    if (maxRecordBytes < intent.maxRecordBytes) {
+      counts.oversized(
+        parts.reduce((sum, part) => sum + part.oversized.records, 0),
+        oversize,
+      );
+    }
+    return { parts, settings };
   };
 
   const { codec, level } = config.kafka;

@@ -78,6 +78,11 @@ export function halve(
   ];
 }
 
+/** The parts of one line that is too long: one line, however many of its parts are too long themselves. */
+function countOnce(parts: EncodedPart[]): EncodedPart[] {
+  return parts.map((part, i) => ({ ...part, oversized: { ...part.oversized, records: i === 0 ? 1 : 0 } }));
+}
+
 /** Encodes a job into one batch, or into several when one would be larger than the broker takes. */
 export async function encodeBatches(job: EncodeJob): Promise<EncodedPart[]> {
   const { segments, options, maxBatchBytes } = job;
@@ -86,10 +91,12 @@ export async function encodeBatches(job: EncodeJob): Promise<EncodedPart[]> {
     const halves = halve(segments, options);
     if (halves !== undefined) {
       const [left, right] = halves;
-      return [
+      const parts = [
         ...(await encodeBatches({ ...job, segments: left })),
         ...(await encodeBatches({ ...job, segments: right })),
       ];
+      const oneLine = segments.length === 1 && !left[0]!.terminated;
+      return oneLine ? countOnce(parts) : parts;
     }
   }
   const ranges = encoded.provenance.ranges.map((range, i) => ({

@@ -152,6 +152,10 @@ export function partitionSender(options: PartitionSenderOptions): PartitionSende
           ? 'too-large'
           : undefined;
       if (loss !== undefined) {
+        // The first time at once; again only if the new identity is no better.
+        if (attempts > 0) await clock.sleep(backoffMs(attempts - 1, BACKOFF, random), signal);
+        attempts += 1;
+        if (signal.aborted) return;
         lost = slots.length;
         options.onIdentityLoss(
           loss,
@@ -206,7 +210,6 @@ export function partitionSender(options: PartitionSenderOptions): PartitionSende
       slots = [...batches.map((batch) => ({ batch, sent: false })), ...slots.slice(lost)];
       lost = 0;
       recovering = false;
-      attempts = 0;
       pump();
     },
   };

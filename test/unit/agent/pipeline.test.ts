@@ -152,6 +152,34 @@ describe('lines that are too long are counted once, whether the reader or the en
   });
 });
 
+describe('batches that the broker refuses as too large', () => {
+  const LINES = ['a', 'b', 'c'].map((letter) => letter.repeat(2_000));
+
+  test.each(['split', 'truncate', 'drop'] as const)(
+    '%s: cut smaller by the policy, counted, and all memory is given back',
+    async (oversize) => {
+      const w = smallWorld({
+        framing: { oversize, maxRecordBytes: 3_000 },
+        kafka: { batchBytes: 100_000 },
+      });
+      const pipeline = await w.start(w.journal);
+      w.disk.append('/logs/app.log', 'short\n');
+      await w.clock.advance(1_000);
+      w.refuseAbove(1_500);
+      w.disk.append('/logs/app.log', `${LINES.join('\n')}\nshort\n`);
+      await w.clock.advance(60_000);
+      expect(w.lines().filter((line) => line === 'short')).toHaveLength(2);
+      const long = w.lines().filter((line) => line !== 'short');
+      const kept = { split: 2_000, truncate: long[0]?.length, drop: 0 }[oversize];
+      expect(long.join('')).toBe(LINES.map((line) => line.slice(0, kept)).join(''));
+      expect(long.length > 0).toBe(oversize !== 'drop');
+      expect(await w.count(OVERSIZED, { policy: oversize })).toBe(3);
+      expect(pipeline.status()).toMatchObject({ lagBytes: 0, openIntents: 0 });
+      expect(w.budget.usedBytes).toBe(0);
+    },
+  );
+});
+
 describe('memory', () => {
   test('a line longer than its chunk counts with all of its bytes', async () => {
     const w = smallWorld({ framing: { maxRecordBytes: 100_000 }, kafka: { batchBytes: 1_024 } });

@@ -5,6 +5,7 @@ import type { FileSystem } from '../../../agent/discover/file-system.ts';
 import { memoryBudget } from '../../../agent/memory-budget.ts';
 import { type RunningPipeline, startPipeline } from '../../../agent/pipeline.ts';
 import type { KafkaCluster } from '../../../shared/kafka/cluster.ts';
+import { type KafkaRequest, ProtocolReader, ProtocolWriter } from '../../../shared/kafka/protocol.ts';
 import type { PipelineConfig } from '../../../shared/config/pipeline-config.ts';
 import { createAgentMetrics } from '../../../shared/telemetry/agent-metrics.ts';
 import { createRegistry } from '../../../shared/telemetry/metrics.ts';
@@ -16,6 +17,8 @@ import { simClock } from '../../simulation/support/sim-clock.ts';
 import { simDisk } from '../../simulation/support/sim-disk.ts';
 import { type MemoryJournal, memoryJournal } from './memory-journal.ts';
 import { recordedLog } from './recorded-log.ts';
+
+const MESSAGE_TOO_LARGE = 10;
 
 const WORKING = { lostRequests: 0, lostAnswers: 0, refusals: 0 };
 /** Every request and every answer is lost: what an unplugged network looks like. */
@@ -40,13 +43,57 @@ export function smallWorld(options: SmallWorldOptions = {}) {
   const config = pipelineConfig();
 
   let hangs = false;
+  let maxBatchBytes = Infinity;
+  /** What a broker answers to a batch above max.message.bytes; it does not look into it. */
+  const refuseLarge = <T>(request: KafkaRequest<T>): T | undefined => {
+    if (request.apiName !== 'Produce') return undefined;
+    const written = new ProtocolWriter();
+    request.encode(written);
+    const reader = new ProtocolReader(written.finish());
+    reader.nullableString();
+    reader.int16();
+    reader.int32();
+    const [batch] = reader.array(() => {
+      const topic = reader.string();
+      return reader.array(() => ({ topic, partition: reader.int32(), sizeBytes: reader.bytes().length }))[0]!;
+    });
+    if (batch!.sizeBytes <= maxBatchBytes) return undefined;
+    const answer = new ProtocolWriter().array([0], () => {}).string(batch!.topic);
+    answer
+      .array([0], () => {})
+      .int32(batch!.partition)
+      .int16(MESSAGE_TOO_LARGE);
+    return request.decode(new ProtocolReader(answer.int64(-1).int64(-1).int64(0).int32(0).finish()));
+  };
+  const describeLimit = <T>(request: KafkaRequest<T>): T => {
+    const answer = new ProtocolWriter()
+      .int32(0)
+      .array([0], () => {})
+      .int16(0)
+      .nullableString(undefined);
+    answer
+      .int8(2)
+      .string(TOPIC)
+      .array([0], () => {})
+      .string('max.message.bytes');
+    answer
+      .nullableString(String(Math.min(maxBatchBytes, 1_048_588)))
+      .boolean(false)
+      .int8(5)
+      .boolean(false);
+    return request.decode(new ProtocolReader(answer.array([], () => {}).finish()));
+  };
   /** Brokers that were stopped by SIGSTOP: connections stay, and nothing ever answers. */
   const hangable = (cluster: KafkaCluster): KafkaCluster => {
     const orNever = <T>(send: () => Promise<T>): Promise<T> => (hangs ? new Promise(() => {}) : send());
     return {
       metadata: (topics) => orNever(() => cluster.metadata(topics)),
-      send: (nodeId, lane, request) => orNever(() => cluster.send(nodeId, lane, request)),
-      sendToAny: (request) => orNever(() => cluster.sendToAny(request)),
+      send: async (nodeId, lane, request) =>
+        refuseLarge(request) ?? (await orNever(() => cluster.send(nodeId, lane, request))),
+      sendToAny: (request) =>
+        request.apiName === 'DescribeConfigs'
+          ? Promise.resolve(describeLimit(request))
+          : orNever(() => cluster.sendToAny(request)),
       close: () => cluster.close(),
     };
   };
@@ -110,6 +157,10 @@ export function smallWorld(options: SmallWorldOptions = {}) {
     },
     hang: (): void => {
       hangs = true;
+    },
+    /** Somebody has lowered max.message.bytes of the topic. */
+    refuseAbove: (bytes: number): void => {
+      maxBatchBytes = bytes;
     },
     /** Every line in the topic, sorted. */
     lines: (): string[] => broker.partitions.flatMap((partition) => partition.lines).toSorted(),

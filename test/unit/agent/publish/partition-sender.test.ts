@@ -354,6 +354,25 @@ describe('the identity', () => {
     expect(s.acknowledged.map(([n]) => n)).toEqual([11, 12, 3]);
   });
 
+  test('an identity that is lost again and again is replaced at growing distances, not in a tight loop', async () => {
+    const s = await setUp();
+    s.submit(1);
+    const times: number[] = [];
+    for (let round = 0; round < 12; round += 1) {
+      await s.answer(s.open()[0]!, UNKNOWN_PRODUCER_ID);
+      while (s.losses.length <= round) await s.clock.advance(1);
+      times.push(s.clock.monotonicMs());
+      s.sender.adopt([batch(1, 8000n + BigInt(round))]);
+    }
+    const waits = times.slice(1).map((ms, i) => ms - times[i]!);
+    expect(waits.at(-1)).toBeGreaterThan(1_000);
+    expect(Math.max(...waits)).toBeLessThanOrEqual(LONGEST_BACKOFF_MS);
+    await s.answer(1);
+    s.submit(2);
+    await s.answer(2, UNKNOWN_PRODUCER_ID);
+    expect(s.losses).toHaveLength(13); // after a success at once again
+  });
+
   test('two identities are never in flight together', async () => {
     const s = await setUp();
     s.submit(1, 2);
