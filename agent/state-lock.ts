@@ -1,7 +1,7 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, rm, rmdir, stat } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
-import { SkaldError } from '../shared/errors.ts';
+import { errnoOf, SkaldError } from '../shared/errors.ts';
 
 /**
  * Makes sure that one agent works on a state directory: two would give the same batches to the broker under the same
@@ -26,32 +26,65 @@ export async function lockStateDirectory(stateDir: string): Promise<{ release():
       where,
     });
   }
-  for (let attempt = 0; attempt < 2; attempt += 1) {
-    const server = net.createServer((socket) => socket.destroy());
-    const failure = await listen(server, socketPath);
-    if (failure === undefined) {
-      server.unref();
-      return { release: () => new Promise((resolve) => server.close(() => resolve())) };
-    }
-    if (failure.code !== 'EADDRINUSE') {
-      throw new SkaldError('STATE_DIR_UNUSABLE', `Cannot lock stateDir ${stateDir}: ${failure.message}`, {
-        cause: failure,
-        where,
-      });
-    }
-    if (await isAlive(socketPath)) break;
-    await rm(socketPath, { force: true }); // left by an agent that was killed
+  const locked = (): SkaldError =>
+    new SkaldError('STATE_DIR_LOCKED', `Another agent works on stateDir ${stateDir}.`, { where });
+  const unusable = (cause: NodeJS.ErrnoException): SkaldError =>
+    new SkaldError('STATE_DIR_UNUSABLE', `Cannot lock stateDir ${stateDir}: ${cause.message}`, {
+      cause,
+      where,
+    });
+
+  const server = net.createServer((socket) => socket.destroy());
+  let failure = await listen(server, socketPath);
+  if (failure?.code === 'EADDRINUSE' && !(await isAlive(socketPath))) {
+    failure = await takeOver(server, socketPath).catch(asErrno);
   }
-  throw new SkaldError('STATE_DIR_LOCKED', `Another agent works on stateDir ${stateDir}.`, { where });
+  if (failure !== undefined) throw failure.code === 'EADDRINUSE' ? locked() : unusable(failure);
+  server.unref();
+  return { release: () => new Promise((resolve) => server.close(() => resolve())) };
+}
+
+/** Longer than a takeover can take: whoever left this behind was killed in the middle of it. */
+const TAKEOVER_MAX_MS = 10_000;
+
+/**
+ * Puts `server` in the place of a socket that an agent left when it was killed. Nobody can bind the path while the old
+ * socket is there, and only who holds the guard removes it, so of several agents that start together one gets it.
+ */
+async function takeOver(server: net.Server, socketPath: string): Promise<NodeJS.ErrnoException | undefined> {
+  const guard = `${socketPath}.takeover`;
+  await removeLeftGuard(guard);
+  const taken = await mkdir(guard).then(() => undefined, asErrno);
+  if (taken !== undefined)
+    return taken.code === 'EEXIST' ? Object.assign(taken, { code: 'EADDRINUSE' }) : taken;
+  try {
+    if (!(await isAlive(socketPath))) await rm(socketPath, { force: true });
+    return await listen(server, socketPath);
+  } finally {
+    await rmdir(guard);
+  }
+}
+
+async function removeLeftGuard(guard: string): Promise<void> {
+  const since = await stat(guard).catch(() => undefined);
+  if (since !== undefined && Date.now() - since.mtimeMs > TAKEOVER_MAX_MS) await rmdir(guard).catch(() => {});
+}
+
+function asErrno(error: unknown): NodeJS.ErrnoException {
+  return error instanceof Error ? error : new Error(String(error));
 }
 
 function listen(server: net.Server, socketPath: string): Promise<NodeJS.ErrnoException | undefined> {
   return new Promise((resolve) => {
     server.once('error', resolve);
-    server.listen(socketPath, () => resolve(undefined));
+    server.listen(socketPath, () => {
+      server.off('error', resolve);
+      resolve(undefined);
+    });
   });
 }
 
+/** Whether a process listens there. Only a refusal says that none does: a full backlog or a missing permission does not. */
 function isAlive(socketPath: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = net.connect(socketPath);
@@ -59,6 +92,9 @@ function isAlive(socketPath: string): Promise<boolean> {
       socket.destroy();
       resolve(true);
     });
-    socket.once('error', () => resolve(false));
+    socket.once('error', (error) => {
+      const code = errnoOf(error);
+      resolve(code !== 'ECONNREFUSED' && code !== 'ENOENT');
+    });
   });
 }
