@@ -1,5 +1,6 @@
 /** One pipeline of the agent in a world of its own: disk, brokers, time and chance all come from one seed. */
 import { inlineEncoder } from '../../../agent/batch/encoder.ts';
+import type { FsyncPolicy } from '../../../agent/checkpoint/journal.ts';
 import { memoryBudget } from '../../../agent/memory-budget.ts';
 import { type RunningPipeline, startPipeline } from '../../../agent/pipeline.ts';
 import type { PipelineConfig } from '../../../shared/config/pipeline-config.ts';
@@ -41,7 +42,8 @@ export function pipelineConfig(): PipelineConfig {
   };
 }
 
-export function createWorld(seed: number, logger: Logger = silentLogger) {
+export function createWorld(seed: number, options: { fsync?: FsyncPolicy['fsync']; logger?: Logger } = {}) {
+  const { fsync = 'interval', logger = silentLogger } = options;
   const random = seededRandom(seed);
   const clock = simClock(START_MS);
   const disk = simDisk(() => clock.nowMs());
@@ -64,7 +66,7 @@ export function createWorld(seed: number, logger: Logger = silentLogger) {
       cluster: broker.client(mine),
       metadataMaxAgeMs: 5_000,
       journalFile: journal.file(mine, random),
-      fsyncPolicy: { fsync: 'interval', fsyncIntervalMs: 1000 },
+      fsyncPolicy: { fsync, fsyncIntervalMs: 1000 },
       maxOpenFiles: 100,
       encoder: inlineEncoder(),
       encodeAhead: 2,

@@ -100,14 +100,20 @@ export function simDisk(nowMs: () => number): SimDisk {
 export interface SimJournal {
   readonly content: Buffer;
   file(life: ProcessLife, tear: Random): JournalFile;
+  /** Takes away what was not synced; call it when the process is dead. A write that was under way is gone as well. */
+  cutPower(): void;
 }
 
 /** `after` is the virtual delay that a write takes. */
 export function simJournal(after: (ms: number) => Promise<void>): SimJournal {
   let content = Buffer.alloc(0);
+  let syncedBytes = 0;
   return {
     get content() {
       return content;
+    },
+    cutPower: () => {
+      content = content.subarray(0, syncedBytes);
     },
     file: (life, tear) => ({
       read: () => life.through(Promise.resolve(content)),
@@ -118,10 +124,18 @@ export function simJournal(after: (ms: number) => Promise<void>): SimJournal {
         content = Buffer.concat([content, bytes.subarray(0, written)]);
         await life.through(Promise.resolve());
       },
-      sync: () => life.through(Promise.resolve()),
+      sync: async () => {
+        const bytes = content.length;
+        await after(1);
+        if (life.alive) syncedBytes = Math.max(syncedBytes, bytes);
+        await life.through(Promise.resolve());
+      },
       replace: async (bytes) => {
         await after(1);
-        if (life.alive || tear() < 0.5) content = Buffer.from(bytes);
+        if (life.alive || tear() < 0.5) {
+          content = Buffer.from(bytes);
+          syncedBytes = content.length;
+        }
         await life.through(Promise.resolve());
       },
       setAside: () => life.through(Promise.resolve('aside')),
