@@ -9,6 +9,7 @@ export interface FlowCounts {
   decoded(range: DecodedRange, limits: ChunkConfig, wallMs: number): void;
   cut(reason: CutReason): void;
   intent(): void;
+  lost(offsets: number): void;
   replayed(): void;
   stored(chunk: Chunk): void;
 }
@@ -26,6 +27,7 @@ export function flowCounts(metrics: TransporterMetrics, topic: string): FlowCoun
     },
     cut: (reason) => metrics.chunkCuts.inc({ topic, reason }),
     intent: () => metrics.intents.inc({ topic }),
+    lost: (offsets) => metrics.lostOffsets.inc({ topic }, offsets),
     replayed: () => metrics.replays.inc({ topic }),
     stored: ({ objects, objectBytes, records }) => {
       metrics.objects.inc({ topic }, objects.length);

@@ -45,6 +45,13 @@ export const TRANSPORTER_METRICS = {
     unit: 'records',
     labels: ['topic'],
   },
+  lostOffsets: {
+    type: 'counter',
+    name: 'skald_transporter_lost_offsets_total',
+    help: 'Offsets that Kafka deleted before they were carried (retention); the log says which. Each was a record unless compaction had taken it.',
+    unit: 'offsets',
+    labels: ['topic'],
+  },
   quarantinedRecords: {
     type: 'counter',
     name: 'skald_transporter_quarantined_records_total',

@@ -25,13 +25,18 @@ const CONFIRMATIONS = 3;
 /** Always goes on with the earliest record that is left, and says at ERROR exactly which offsets are lost. */
 export function createOutOfRange(
   { topic, partition }: TopicPartition,
-  { askLogOffset, logger }: { askLogOffset: AskLogOffset; logger: Logger },
+  {
+    askLogOffset,
+    counts,
+    logger,
+  }: { askLogOffset: AskLogOffset; counts: { lost(offsets: number): void }; logger: Logger },
 ): OutOfRange {
   let beyondEnd = 0;
   return {
     advise: async (position, signal) => {
       const earliest = await askLogOffset({ topic, partition }, 'earliest', signal);
       if (position < earliest) {
+        counts.lost(earliest - position);
         logger.error(
           { topic, partition, lostFrom: position, lostTo: earliest, lostOffsets: earliest - position },
           'records are lost: Kafka deleted them before they were carried. Going on with the earliest that is left',

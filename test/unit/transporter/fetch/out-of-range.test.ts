@@ -7,19 +7,25 @@ const signal = new AbortController().signal;
 
 function stage(earliest: number) {
   const errors: unknown[] = [];
+  const counted: number[] = [];
   const logger: Logger = { ...silentLogger, error: (fields: unknown) => void errors.push(fields) };
   const outOfRange = createOutOfRange(
     { topic: 'logs', partition: 3 },
-    { askLogOffset: () => Promise.resolve(earliest), logger },
+    {
+      askLogOffset: () => Promise.resolve(earliest),
+      counts: { lost: (offsets) => void counted.push(offsets) },
+      logger,
+    },
   );
-  return { errors, outOfRange };
+  return { errors, counted, outOfRange };
 }
 
 describe('createOutOfRange', () => {
   it('goes on behind what Kafka has deleted, and says exactly what is lost', async () => {
-    const { errors, outOfRange } = stage(150);
+    const { errors, counted, outOfRange } = stage(150);
     expect(await outOfRange.advise(100, signal)).toEqual({ kind: 'skip', to: 150 });
     expect(errors).toEqual([{ topic: 'logs', partition: 3, lostFrom: 100, lostTo: 150, lostOffsets: 50 }]);
+    expect(counted).toEqual([50]);
   });
 
   it('believes that a log ends before the offset only when its leader says so again and again', async () => {
