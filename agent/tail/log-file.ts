@@ -16,6 +16,8 @@ export interface LogFile {
   insideLongLine: boolean;
   /** A read failed or found nothing: the next look at the file sees what became of it. */
   waits: boolean;
+  /** Monotonic time of the last look at its size. */
+  lookedMs: number;
   /** Monotonic time at which its size last changed. */
   grewMs: number;
   /** Key of the file that had this one's name before it; its backlog is read first. */
@@ -34,12 +36,17 @@ export function isFinal(file: LogFile, nowMs: number, partialLineTimeoutMs: numb
   return file.detached && nowMs - file.grewMs >= partialLineTimeoutMs;
 }
 
+/** Too short for a log file to be emptied and to grow beyond what was read of it; unless it is a small one. */
+const LONG_MS = 1_000;
+
 /** Whether the file was emptied since the last look; there may be new lines in it already. */
-export async function wasEmptied(file: LogFile, { sizeBytes }: FileStat): Promise<boolean> {
+export async function wasEmptied(file: LogFile, { sizeBytes }: FileStat, nowMs: number): Promise<boolean> {
   if (sizeBytes < file.position.offset) return true;
   const { fingerprint } = file.state;
-  // The first bytes tell where the size does not. They are read when the size is suspicious, and while they are few.
+  // Where the size does not tell, the first bytes do. They are read when the size is suspicious, while they are few, and
+  // when nobody has looked for long, because brokers held up the reading.
   const shrank = sizeBytes < file.sizeBytes;
   const short = fingerprint.bytes < FINGERPRINT_BYTES && sizeBytes > fingerprint.bytes;
-  return (shrank || short) && !(await fits(file.handle, fingerprint));
+  const unwatched = sizeBytes !== file.sizeBytes && nowMs - file.lookedMs > LONG_MS;
+  return (shrank || short || unwatched) && !(await fits(file.handle, fingerprint));
 }

@@ -130,6 +130,7 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
         partialAtBytes: undefined,
         insideLongLine: false,
         waits: false,
+        lookedMs: clock.monotonicMs(),
         grewMs: clock.monotonicMs(),
         predecessor,
         detached,
@@ -210,10 +211,11 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     const nowMs = clock.monotonicMs();
     const stat = await file.handle.stat();
     file.waits = false;
-    if (await wasEmptied(file, stat)) await startOver(file, stat);
+    if (await wasEmptied(file, stat, nowMs)) await startOver(file, stat);
     else if (stat.sizeBytes < file.sizeBytes) {
       sayTruncated(file, file.sizeBytes - stat.sizeBytes, 'the file was cut off behind what was read');
     }
+    file.lookedMs = nowMs;
     if (stat.sizeBytes !== file.sizeBytes) {
       file.sizeBytes = stat.sizeBytes;
       file.grewMs = nowMs;

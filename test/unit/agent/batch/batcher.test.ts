@@ -37,7 +37,14 @@ function setUp() {
     const fingerprint = { bytes: 0, hash: '' };
     const state = { id, key: id, path: `/${id}`, fingerprint, offset, skipping: false };
     const position = { offset, skipping: false };
-    const rest = { sizeBytes: 0, partialAtBytes: undefined, insideLongLine: false, waits: false, grewMs: 0 };
+    const rest = {
+      sizeBytes: 0,
+      partialAtBytes: undefined,
+      insideLongLine: false,
+      waits: false,
+      lookedMs: 0,
+      grewMs: 0,
+    };
     const file: LogFile = {
       state,
       handle: memoryFile(''),

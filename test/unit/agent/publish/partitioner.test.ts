@@ -4,7 +4,8 @@ import {
   type PartitionerOptions,
   singlePartition,
 } from '../../../../agent/publish/partitioner.ts';
-import { seededRandom } from '../../../simulation/support/random.ts';
+import type { TopicView } from '../../../../agent/publish/topic-view.ts';
+import { between, seededRandom } from '../../../simulation/support/random.ts';
 import { RACKS, someView } from './some-view.ts';
 
 const KIB = 1024;
@@ -200,4 +201,82 @@ describe('a fleet', () => {
       expect(chiSquare, `rack ${rack}: ${mine.join(' ')}`).toBeLessThan(43.82);
     }
   });
+
+  const FLEET_SEED = 20261122;
+
+  test(`its bytes spread evenly and stay in their racks, over an election and back (seed ${FLEET_SEED})`, () => {
+    const random = seededRandom(FLEET_SEED);
+    const stickyMs = 30_000;
+    const longestStepMs = 15_000;
+    const phaseMs = 600_000;
+    // Two brokers in each rack, ten partitions led by each; for ten minutes those of broker 1 are led elsewhere.
+    const before = sixBrokers((p) => (p % 6) + 1);
+    const without = sixBrokers((p) => (p % 6 === 0 ? 2 + ((p / 6) % 2) : (p % 6) + 1));
+    const phases = [before, without, before];
+    const hosts = Array.from({ length: 1_000 }, (_, i) => {
+      const rack = RACKS[i % 3]!;
+      const { clock, partitioner } = setUp({ rack, stickyMs, stickyBytes: 1024 ** 4, random });
+      return {
+        rack,
+        clock,
+        partitioner,
+        bytesPerMs: between(random, 5, 200),
+        view: before,
+        crossed: [0, 0, 0],
+      };
+    });
+    let total = 0;
+    let crossed = 0;
+    for (const [phase, truth] of phases.entries()) {
+      const perPartition = Array.from({ length: 60 }, () => 0);
+      for (const host of hosts) {
+        while (host.clock.ms < (phase + 1) * phaseMs) {
+          const stepMs = between(random, 5_000, longestStepMs);
+          const { partition } = host.partitioner.choose(host.view, always)!;
+          const bytes = stepMs * host.bytesPerMs;
+          host.partitioner.took(bytes);
+          total += bytes;
+          if (rackOf(truth, partition) !== host.rack) {
+            // The host did not know yet. The old leader refuses, the host asks who leads, and the batch crosses.
+            host.crossed[phase]! += 1;
+            crossed += bytes;
+          }
+          host.view = truth;
+          // Who was drawn before the election may stay for the rest of its time.
+          if (host.clock.ms > phase * phaseMs + stickyMs) perPartition[partition]! += bytes;
+          host.clock.ms += stepMs;
+        }
+      }
+      for (const rack of RACKS) {
+        const led = perPartition.filter((_, p) => rackOf(truth, p) === rack);
+        const mean = led.reduce((sum, bytes) => sum + bytes, 0) / led.length;
+        // A host holds a partition for at most stickyMs and a step, with chance 1/n for each: a binomial's deviation.
+        const holdMs = stickyMs + longestStepMs;
+        const squares = hosts.reduce((sum, h) => sum + (h.rack === rack ? h.bytesPerMs ** 2 : 0), 0);
+        const share = 1 / led.length;
+        const deviation = Math.sqrt(squares * holdMs * phaseMs * share * (1 - share));
+        for (const bytes of led) expect(Math.abs(bytes - mean)).toBeLessThan(4.5 * deviation);
+        expect(4.5 * deviation, 'the bound is worth something').toBeLessThan(0.5 * mean);
+      }
+    }
+    expect(hosts.map((host) => host.crossed[0]).filter((n) => n !== 0)).toEqual([]);
+    expect(Math.max(...hosts.flatMap((host) => host.crossed))).toBe(1);
+    expect(crossed / total).toBeLessThan(0.005);
+  });
 });
+
+/** 60 partitions on brokers 1 to 6: 1 and 4 in rack-a, 2 and 5 in rack-b, 3 and 6 in rack-c. */
+function sixBrokers(leader: (partition: number) => number): TopicView {
+  const view = someView(Array.from({ length: 60 }, (_, p) => leader(p)));
+  const brokers = new Map(
+    Array.from({ length: 6 }, (_, i) => [
+      i + 1,
+      { nodeId: i + 1, host: `b${i + 1}`, port: 9092, rack: RACKS[i % 3]! },
+    ]),
+  );
+  return { ...view, brokers };
+}
+
+function rackOf(view: TopicView, partition: number): string | null | undefined {
+  return view.brokers.get(view.partitions[partition]!.leader)?.rack;
+}

@@ -134,3 +134,15 @@ test('a short file that is truncated and grows beyond its old size between two l
   await write('b1\nb2\nb3\n');
   expect(await f.look()).toBe('b1\nb2\nb3\n');
 });
+
+test('a long file that is truncated and grows beyond its old size while the agent was held up for a while', async () => {
+  const { f, write, truncate } = await setUp();
+  const before = `${'a'.repeat(3_000)}\n`;
+  const after = `${'b'.repeat(4_000)}\n`;
+  await write(before);
+  expect(await f.look()).toBe(before);
+  await truncate();
+  await write(after);
+  await f.clock.advance(60_000); // brokers were away, and reading waited for them
+  expect(await f.look()).toBe(after);
+});
