@@ -18,7 +18,7 @@ import type { JournalFile } from './checkpoint/journal-file.ts';
 import type { Intent } from './checkpoint/state.ts';
 import type { FileSystem } from './discover/file-system.ts';
 import type { MemoryBudget } from './memory-budget.ts';
-import { singlePartition } from './publish/partitioner.ts';
+import { createPartitioner } from './publish/create-partitioner.ts';
 import { createPublisher } from './publish/publisher.ts';
 import type { BatchSettings } from './publish/seal.ts';
 import { watchTopic } from './publish/topic-view.ts';
@@ -122,8 +122,7 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     log,
   });
   const { rack } = options;
-  const { rack: mode, stickyMs, stickyBytes } = config.partitioner;
-  const partitioner = singlePartition({ rack, mode, stickyMs, stickyBytes, clock, random });
+  const partitioner = createPartitioner(config.partitioner, { rack, clock, random });
   const publisher = createPublisher({
     topic,
     cluster,

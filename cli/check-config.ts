@@ -81,7 +81,7 @@ function describePipeline({ name, files, kafka, partitioner }: PipelineConfig): 
   const except = files.exclude.length > 0 ? `, except ${files.exclude.join(' ')}` : '';
   return [
     `  pipeline ${name}: ${files.include.join(' ')}${except}`,
-    `    to topic ${kafka.topic} of ${kafka.cluster}, ${compression(kafka)}, rack: ${partitioner.rack}`,
+    `    to topic ${kafka.topic} of ${kafka.cluster}, ${compression(kafka)}, ${partitioner.type}, rack: ${partitioner.rack}`,
   ];
 }
 

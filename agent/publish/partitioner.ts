@@ -15,7 +15,7 @@ export interface PartitionerOptions {
   random: Random;
 }
 
-export type MoveReason = 'first' | 'time' | 'bytes' | 'no-leader' | 'left-rack' | 'unhealthy';
+export type MoveReason = 'first' | 'time' | 'bytes' | 'no-leader' | 'left-rack' | 'unhealthy' | 'turn';
 
 export interface Choice {
   partition: number;
@@ -42,6 +42,18 @@ export function candidates(view: TopicView, options: Pick<PartitionerOptions, 'r
   return (near.length > 0 || mode === 'require' ? near : led).map((p) => p.partition);
 }
 
+/** The candidates; with `prefer` those of every rack while none of the agent's own gets its batches through. */
+export function reachable(
+  view: TopicView,
+  usable: (partition: number) => boolean,
+  options: Pick<PartitionerOptions, 'rack' | 'mode'>,
+): number[] {
+  const near = candidates(view, options);
+  if (options.mode !== 'prefer' || near.some(usable)) return near;
+  // The rack's own brokers are all in trouble: a line that crosses a rack is better than a line that waits.
+  return candidates(view, { rack: undefined, mode: 'ignore' });
+}
+
 export function singlePartition(options: PartitionerOptions): Partitioner {
   const { clock, random } = options;
   let current: number | undefined;
@@ -66,11 +78,7 @@ export function singlePartition(options: PartitionerOptions): Partitioner {
 
   return {
     choose: (view, usable) => {
-      let open = candidates(view, options);
-      if (options.mode === 'prefer' && !open.some(usable)) {
-        // The rack's own brokers are all in trouble: a line that crosses a rack is better than a line that waits.
-        open = candidates(view, { rack: undefined, mode: 'ignore' });
-      }
+      const open = reachable(view, usable, options);
       const reason = reasonToMove(open, view, usable);
       if (reason === undefined) return { partition: current!, moved: undefined };
       const healthy = open.filter(usable);

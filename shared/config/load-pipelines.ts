@@ -9,6 +9,7 @@ import type { Environment } from './interpolate.ts';
 import { parseConfig, type Report } from './parse-config.ts';
 import { PIPELINE_NAME, pipelineConfigSchema, type PipelineConfig } from './pipeline-config.ts';
 import { problemsError } from './problem.ts';
+import { resolvePartitioner } from './partitioner-config.ts';
 
 const EXTENSION = '.yaml';
 
@@ -79,6 +80,7 @@ export function parsePipeline(
           cluster: clusterOf(kafka.cluster, Object.keys(agent.clusters), report),
           level: levelOrDefault(kafka.codec, kafka.level, DEFAULT_LEVELS),
         },
+        partitioner: resolvePartitioner(settings.partitioner),
       };
     },
   );
@@ -108,7 +110,7 @@ function nameOf(file: string, report: Report): string {
 }
 
 /** Hidden files and editors' copies (`a.yaml~`, `.a.yaml.swp`) are none; a `.yml` is named, so that it gets its error. */
-function pipelineFiles(dir: string): string[] {
+export function pipelineFiles(dir: string): string[] {
   try {
     return readdirSync(dir)
       .filter((name) => !name.startsWith('.') && /\.ya?ml$/.test(name))
@@ -119,7 +121,7 @@ function pipelineFiles(dir: string): string[] {
   }
 }
 
-function twinError(file: string, twin: PipelineConfig): SkaldError {
+export function twinError(file: string, twin: PipelineConfig): SkaldError {
   const message = `another pipeline is named ${twin.name}: ${twin.file}; rename one`;
   return problemsError(file, [{ path: ['name'], message, line: 1, column: 1 }]);
 }

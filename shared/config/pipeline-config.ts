@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { codecField, levelError, levelField, levelFitsCodec } from './codec-fields.ts';
 import { bytes, choice, count, durationMs, pattern, text, whenParsed, type DeepReadonly } from './fields.ts';
+import { type PartitionerConfig, partitionerSchema } from './partitioner-config.ts';
 import { TOPIC_NAME } from './topic-name.ts';
 
 const KIB = 1024;
@@ -117,30 +118,6 @@ const kafkaSchema = z
   })
   .meta({ description: 'Where the records go.' });
 
-const partitionerSchema = z
-  .strictObject({
-    type: z.literal('single-partition').default('single-partition').meta({
-      description:
-        '`single-partition` stays on one partition for a while, so batches are large and compress best.',
-    }),
-    rack: choice(
-      "Partitions led in the agent's rack: `prefer` them, `require` them (wait when there is none), or `ignore` racks.",
-      ['prefer', 'require', 'ignore'],
-    ).default('prefer'),
-    stickyMs: durationMs('Time on one partition before another is drawn.', {
-      min: 0,
-      max: 86_400_000,
-      default: '30s',
-    }),
-    stickyBytes: bytes('Record bytes to one partition before another is drawn.', {
-      min: 1 * KIB,
-      max: 1024 ** 4,
-      default: '64MiB',
-    }),
-  })
-  .prefault({})
-  .meta({ description: 'Which partition a batch goes to.' });
-
 /** A pipeline, as a file says it. */
 export const pipelineConfigSchema = z.strictObject({
   name: pattern(
@@ -164,7 +141,7 @@ export const pipelineConfigSchema = z.strictObject({
 type ParsedPipelineConfig = z.output<typeof pipelineConfigSchema>;
 
 /** A pipeline, fully defaulted and frozen. */
-export type PipelineConfig = DeepReadonly<Omit<ParsedPipelineConfig, 'name' | 'kafka'>> & {
+export type PipelineConfig = DeepReadonly<Omit<ParsedPipelineConfig, 'name' | 'kafka' | 'partitioner'>> & {
   readonly name: string;
   /** Absolute path of the file it came from; for messages. */
   readonly file: string;
@@ -174,4 +151,5 @@ export type PipelineConfig = DeepReadonly<Omit<ParsedPipelineConfig, 'name' | 'k
     /** Set with zstd and gzip, undefined with the codecs that have no levels. */
     readonly level?: number | undefined;
   };
+  readonly partitioner: PartitionerConfig;
 };

@@ -47,6 +47,7 @@ describe('check-config of an agent', () => {
       '/var/log/app/*.log',
       'topic access',
       'lz4',
+      'single-partition, rack: prefer',
       '9464',
     ]) {
       expect(out).toContain(fact);

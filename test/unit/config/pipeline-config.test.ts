@@ -92,6 +92,43 @@ describe('levels and codecs', () => {
   });
 });
 
+describe('partitioners', () => {
+  const partitioner = (settings: string) => parse(`${MINIMAL}partitioner: {${settings}}\n`).partitioner;
+
+  test('each type has its own settings and defaults', () => {
+    expect(partitioner('stickyMs: 5s')).toEqual({
+      type: 'single-partition',
+      rack: 'prefer',
+      stickyMs: 5_000,
+      stickyBytes: 67_108_864,
+    });
+    expect(partitioner('type: round-robin')).toEqual({ type: 'round-robin', rack: 'prefer' });
+    expect(partitioner('type: round-robin, rack: require')).toEqual({ type: 'round-robin', rack: 'require' });
+  });
+
+  test.each([
+    ['type: round-robin, stickyMs: 5s', 'partitioner.stickyMs: round-robin stays on no partition'],
+    ['type: round-robin, stickyBytes: 1MiB', 'partitioner.stickyBytes: round-robin stays on no partition'],
+    ['type: sticky', 'partitioner.type: must be one of single-partition, round-robin'],
+    ['type: round-robbin', 'did you mean round-robin?'],
+    ['stickyMs: soon', 'partitioner.stickyMs: must be a duration'],
+    ['stickyBytes: 1', 'partitioner.stickyBytes: must be between 1024'],
+    ['rack: maybe', 'partitioner.rack: must be one of prefer, require, ignore'],
+  ])('%s is refused', (settings, message) => {
+    expect(() => partitioner(settings)).toThrow(message);
+  });
+
+  test('all mistakes of the block come at once', () => {
+    expect(
+      messagesOf(() => partitioner('type: round-robin, stickyMs: 5s, stickyBytes: 1MiB, rack: x')),
+    ).toEqual([
+      expect.stringContaining('partitioner.stickyMs: round-robin'),
+      expect.stringContaining('partitioner.stickyBytes: round-robin'),
+      expect.stringContaining('partitioner.rack: must be one of'),
+    ]);
+  });
+});
+
 describe('other impossible settings', () => {
   test.each([
     [
