@@ -1,27 +1,36 @@
 /**
  * The agent: for each pipeline, discover -> tail -> batch -> publish -> checkpoint (pipeline.ts has that flow). This file
  * owns what pipelines share: the state directory, worker threads, connections, the memory budget, the status server.
+ * Which pipelines run follows their folder: reload.ts looks at it, pipeline-set.ts starts, stops and replaces.
  */
 import path from 'node:path';
 import { type Clock, type Random, systemClock } from '../shared/clock.ts';
 import type { AgentConfig } from '../shared/config/agent-config.ts';
+import type { Environment } from '../shared/config/interpolate.ts';
 import type { PipelineConfig } from '../shared/config/pipeline-config.ts';
-import { messageOf } from '../shared/errors.ts';
-import { type KafkaCluster, openCluster } from '../shared/kafka/cluster.ts';
-import { createAgentMetrics } from '../shared/telemetry/agent-metrics.ts';
+import { pipelineFolder } from '../shared/config/pipeline-folder.ts';
+import { openCluster } from '../shared/kafka/cluster.ts';
+import { AGENT_METRICS, createAgentMetrics } from '../shared/telemetry/agent-metrics.ts';
+import { forgetSeries } from '../shared/telemetry/forget-series.ts';
 import type { Logger } from '../shared/telemetry/logger.ts';
 import { createRegistry } from '../shared/telemetry/metrics.ts';
 import { startStatusServer } from '../shared/telemetry/status-server.ts';
+import { agentReport } from './agent-report.ts';
 import { pooledEncoder } from './batch/encoder.ts';
+import { budgetShare } from './budget-share.ts';
 import { openJournalFile } from './checkpoint/journal-file.ts';
 import { nodeFileSystem } from './discover/file-system.ts';
 import { memoryBudget } from './memory-budget.ts';
 import { type RunningPipeline, startPipeline } from './pipeline.ts';
+import { createPipelineSet } from './pipeline-set.ts';
+import { startReloading } from './reload.ts';
+import { sharedClusters } from './shared-clusters.ts';
 import { lockStateDirectory } from './state-lock.ts';
 
 export interface AgentOptions {
   config: AgentConfig;
-  pipelines: readonly PipelineConfig[];
+  /** Fills in the variables of pipeline files. */
+  env: Environment;
   logger: Logger;
   clock?: Clock;
   random?: Random;
@@ -30,136 +39,113 @@ export interface AgentOptions {
 export interface RunningAgent {
   /** Port of the status server; undefined when it is off. */
   readonly statusPort: number | undefined;
+  /** Takes over the pipeline files at once; returns before pipelines have stopped or started. */
+  reload(): void;
   /** Stops reading, waits for acknowledgements up to `shutdownTimeoutMs`, and lets go of everything. Twice is fine. */
   close(): Promise<void>;
-  /** Resolves after `close`; rejects when no pipeline can go on. */
+  /** Resolves after `close`; rejects when there are pipelines and none of them can go on. */
   readonly done: Promise<void>;
 }
 
-/** @throws SkaldError STATE_DIR_LOCKED, STATE_DIR_UNUSABLE, STATUS_LISTEN_FAILED */
+/** Runs with whatever pipelines there are, also with none. @throws SkaldError STATE_DIR_LOCKED, STATE_DIR_UNUSABLE, STATUS_LISTEN_FAILED */
 export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   const { config, logger } = options;
+  const { host, rack, stateDir, limits } = config;
   const clock = options.clock ?? systemClock;
   const random = options.random ?? Math.random;
-  const lock = await lockStateDirectory(config.stateDir);
+  const lock = await lockStateDirectory(stateDir);
   const registry = createRegistry();
   const metrics = createAgentMetrics(registry);
-  const budget = memoryBudget(config.limits.memoryBytes);
-  const encoder = pooledEncoder(config.limits.encodeThreads);
-  const clusters = new Map<string, KafkaCluster>();
-  const pipelines = new Map<string, RunningPipeline>();
-  const failed = new Map<string, string>();
-
-  const clusterOf = (name: string): KafkaCluster => {
-    const known = clusters.get(name);
-    if (known !== undefined) return known;
-    const cluster = openCluster(config.clusters[name]!, { logger: logger.child({ cluster: name }), random });
-    clusters.set(name, cluster);
-    return cluster;
-  };
-
-  const startOne = async (pipeline: PipelineConfig): Promise<void> => {
-    const running = await startPipeline({
-      config: pipeline,
-      host: config.host,
-      rack: config.rack,
-      cluster: clusterOf(pipeline.kafka.cluster),
-      metadataMaxAgeMs: config.clusters[pipeline.kafka.cluster]!.metadataMaxAgeMs,
-      journalFile: await openJournalFile(path.join(config.stateDir, 'pipelines', pipeline.name, 'journal')),
-      fsyncPolicy: config.journal,
-      maxOpenFiles: config.limits.maxOpenFiles,
-      encoder,
-      encodeAhead: config.limits.encodeThreads + 1,
-      budget,
-      fs: nodeFileSystem,
-      clock,
-      random,
-      metrics,
-      logger,
-    });
-    pipelines.set(pipeline.name, running);
-    running.done.catch((error: unknown) => fail(pipeline.name, error));
-  };
-
-  const fail = (name: string, error: unknown): void => {
-    failed.set(name, messageOf(error));
-    logger.error(
-      { pipeline: name, err: error },
-      'a pipeline has stopped; its lines wait in their files. The others go on. Restart the agent, and report this',
-    );
-  };
-
-  for (const pipeline of options.pipelines) {
-    // One pipeline that cannot start must not keep the others from theirs.
-    await startOne(pipeline).catch((error: unknown) => fail(pipeline.name, error));
-  }
-  logger.info(
-    { host: config.host, rack: config.rack, pipelines: [...pipelines.keys()], stateDir: config.stateDir },
-    'the agent runs',
+  const budget = memoryBudget(limits.memoryBytes);
+  const encoder = pooledEncoder(limits.encodeThreads);
+  const clusters = sharedClusters((name) =>
+    openCluster(config.clusters[name]!, { logger: logger.child({ cluster: name }), random }),
   );
+  const directoryOf = (name: string): string => path.join(stateDir, 'pipelines', name);
 
-  const refreshMetrics = (): void => {
-    metrics.pipelines.set(pipelines.size - failed.size);
-    metrics.memoryBytes.set(budget.usedBytes);
-    metrics.memoryLimitBytes.set(budget.totalBytes);
-    for (const pipeline of pipelines.values()) pipeline.refreshMetrics();
-  };
-  const notReady = (): string[] =>
-    [...pipelines.values()]
-      .map((p) => p.status())
-      .filter((s) => !s.ready)
-      .map((s) => `${s.pipeline}: no metadata of topic ${s.topic} yet`);
-
-  const closePipelines = async (): Promise<void> => {
-    const patience = new AbortController();
-    const timer = setTimeout(() => patience.abort(), config.shutdownTimeoutMs);
-    await Promise.all([...pipelines.values()].map((pipeline) => pipeline.close(patience.signal)));
-    clearTimeout(timer);
-    if (patience.signal.aborted) {
-      logger.warn(
-        { shutdownTimeoutMs: config.shutdownTimeoutMs },
-        'not everything was acknowledged in time; it is sent again at the next start',
-      );
+  const startOne = async (pipeline: PipelineConfig): Promise<RunningPipeline> => {
+    const share = budgetShare(budget);
+    const lease = clusters.lease(pipeline.kafka.cluster);
+    const giveBack = async (): Promise<void> => {
+      share.close();
+      await lease.release();
+    };
+    try {
+      const running = await startPipeline({
+        config: pipeline,
+        host,
+        rack,
+        cluster: lease.cluster,
+        metadataMaxAgeMs: config.clusters[pipeline.kafka.cluster]!.metadataMaxAgeMs,
+        journalFile: await openJournalFile(path.join(directoryOf(pipeline.name), 'journal')),
+        fsyncPolicy: config.journal,
+        maxOpenFiles: limits.maxOpenFiles,
+        encoder,
+        encodeAhead: limits.encodeThreads + 1,
+        budget: share,
+        fs: nodeFileSystem,
+        clock,
+        random,
+        metrics,
+        logger,
+      });
+      return { ...running, close: (signal) => running.close(signal).finally(giveBack) };
+    } catch (error) {
+      await giveBack();
+      throw error;
     }
+  };
+
+  const set = createPipelineSet({
+    start: startOne,
+    onRemoved: async (pipeline) => {
+      await forgetSeries(metrics, AGENT_METRICS, { pipeline });
+      logger.info(
+        { pipeline, stateDir: directoryOf(pipeline) },
+        'the pipeline has stopped; its journal stays, and when its file comes back it goes on from there',
+      );
+    },
+    drainMs: config.shutdownTimeoutMs,
+    clock,
+    logger,
+  });
+  const report = agentReport({ host, rack, set, metrics, budget });
+
+  const letGo = async (): Promise<void> => {
+    await set.close();
     await encoder.close();
-    for (const cluster of clusters.values()) await cluster.close();
     await lock.release();
   };
-
   const statusServer =
     config.status === false
       ? undefined
-      : await startStatusServer({
-          ...config.status,
-          registry,
-          refresh: refreshMetrics,
-          health: () => ({
-            ok: failed.size === 0,
-            reasons: [...failed].map(([name, why]) => `${name}: ${why}`),
-          }),
-          readiness: () => ({ ok: notReady().length === 0 && failed.size === 0, reasons: notReady() }),
-          status: () => ({
-            host: config.host,
-            rack: config.rack,
-            pipelines: [...pipelines.values()].map((p) => p.status()),
-          }),
-          logger,
-        }).catch(async (error: unknown) => {
-          await closePipelines();
-          throw error;
-        });
+      : await startStatusServer({ ...config.status, ...report, registry, logger }).catch(
+          async (error: unknown) => {
+            await letGo();
+            throw error;
+          },
+        );
+
+  logger.info({ host, rack, pipelinesDir: config.pipelinesDir, stateDir }, 'the agent runs');
+  const reloading = startReloading({
+    folder: pipelineFolder(config.pipelinesDir, config, options.env),
+    set,
+    intervalMs: config.reloadIntervalMs,
+    onRefused: (files) => metrics.refusedPipelineFiles.set(files),
+    clock,
+    logger,
+  });
 
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> =>
     (closing ??= (async () => {
-      await closePipelines();
+      await reloading.close();
+      await letGo();
       await statusServer?.close();
       logger.info('the agent has stopped');
     })());
 
-  const done = Promise.all([...pipelines.values()].map((pipeline) => pipeline.done)).then(async () => {
-    await closing;
-  });
+  const done = Promise.all([set.done, reloading.done]).then(() => closing);
   done.catch(() => {}); // whoever wants it has it
-  return { statusPort: statusServer?.port, close, done };
+  return { statusPort: statusServer?.port, reload: reloading.now, close, done };
 }
