@@ -89,7 +89,14 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
         metrics,
         logger,
       });
-      return { ...running, close: (signal) => running.close(signal).finally(giveBack) };
+      const close = async (signal: AbortSignal): Promise<void> => {
+        try {
+          await running.close(signal);
+        } finally {
+          await giveBack();
+        }
+      };
+      return { ...running, close };
     } catch (error) {
       await giveBack();
       throw error;
@@ -147,5 +154,5 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
 
   const done = Promise.all([set.done, reloading.done]).then(() => closing);
   done.catch(() => {}); // whoever wants it has it
-  return { statusPort: statusServer?.port, reload: reloading.now, close, done };
+  return { statusPort: statusServer?.port, reload: () => reloading.now(), close, done };
 }

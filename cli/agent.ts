@@ -1,30 +1,31 @@
+import { resolve } from 'node:path';
+import type { RunningAgent } from '../agent/agent.ts';
 import { systemClock } from '../shared/clock.ts';
+import { readConfigText } from '../shared/config/config-text.ts';
 import { isSkaldError } from '../shared/errors.ts';
 import { loadAgentConfig } from '../shared/config/load-agent-config.ts';
-import { loadPipelines } from '../shared/config/load-pipelines.ts';
-import { createLogger } from '../shared/telemetry/logger.ts';
+import { createLogger, type Logger } from '../shared/telemetry/logger.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 import { runUntilStopped } from './run-until-stopped.ts';
 import type { Terminal } from './terminal.ts';
 
 /**
- * `skald agent`: carries the files of this host to Kafka until a signal. A pipeline file that is invalid is reported and
- * left out; without any that is valid nothing is started.
+ * `skald agent`: carries the files of this host to Kafka until a signal. Pipeline files may come, change and go meanwhile,
+ * and SIGHUP takes them over at once; one that is invalid is reported and left out.
  */
 export async function runAgent(file: string, terminal: Terminal): Promise<ExitCode> {
   try {
+    const text = readConfigText(resolve(file));
     const config = loadAgentConfig(file, terminal.env);
-    const { pipelines, errors } = loadPipelines(config.pipelinesDir, config, terminal.env);
-    for (const error of errors) terminal.complain(error.message);
-    if (pipelines.length === 0) {
-      terminal.complain(`no valid pipeline in ${config.pipelinesDir}: there is nothing to carry`);
-      return EXIT.usage;
-    }
     const logger = createLogger({ level: config.log.level });
     // Loaded here, so that the other commands start without the Kafka client.
     const { startAgent } = await import('../agent/agent.ts');
     return await runUntilStopped({
-      start: () => startAgent({ config, pipelines, logger }),
+      start: () => startAgent({ config, env: terminal.env, logger }),
+      onHangUp: (agent: RunningAgent) => {
+        if (hostFileText(file) !== text) sayHostFileChanged(resolve(file), logger);
+        agent.reload();
+      },
       shutdownTimeoutMs: config.shutdownTimeoutMs,
       logger,
       clock: systemClock,
@@ -35,4 +36,21 @@ export async function runAgent(file: string, terminal: Terminal): Promise<ExitCo
     terminal.complain(error.message);
     return EXIT.usage;
   }
+}
+
+/** Undefined when it cannot be read now, which is a change too. */
+function hostFileText(file: string): string | undefined {
+  try {
+    return readConfigText(resolve(file));
+  } catch (error) {
+    if (!isSkaldError(error)) throw error;
+    return undefined;
+  }
+}
+
+function sayHostFileChanged(file: string, logger: Logger): void {
+  logger.warn(
+    { file },
+    'the host file has changed; only pipelines are taken over without a restart: check it with `skald check-config agent` and restart',
+  );
 }

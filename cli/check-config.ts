@@ -53,12 +53,12 @@ function checkAgent(file: string, terminal: Terminal): ExitCode {
     `${resolve(file)} is valid`,
     ...describeAgent(config),
     ...pipelines.flatMap(describePipeline),
+    ...(pipelines.length === 0
+      ? [`  no pipeline in ${config.pipelinesDir} yet: the agent waits for one`]
+      : []),
   ]);
   for (const error of errors) terminal.complain(error.message);
-  if (errors.length > 0) return EXIT.error;
-  if (pipelines.length > 0) return EXIT.ok;
-  terminal.complain(`no pipeline in ${config.pipelinesDir}: there is nothing to carry`);
-  return EXIT.error;
+  return errors.length > 0 ? EXIT.error : EXIT.ok;
 }
 
 function checkTransporter(file: string, terminal: Terminal): ExitCode {

@@ -11,8 +11,10 @@ export interface Program {
   readonly done: Promise<void>;
 }
 
-export interface RunOptions {
-  readonly start: () => Promise<Program>;
+export interface RunOptions<Running extends Program> {
+  readonly start: () => Promise<Running>;
+  /** What SIGHUP asks of a program that runs, instead of its end; while it starts it is remembered. */
+  readonly onHangUp?: (program: Running) => void;
   readonly shutdownTimeoutMs: number;
   readonly logger: Logger;
   readonly clock: Pick<Clock, 'sleep'>;
@@ -28,23 +30,35 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 type Signal = (typeof SIGNALS)[number];
 
 /**
- * Runs a program until a signal, its own end or a failure, and gives the exit code. The first SIGINT, SIGTERM or SIGHUP
- * stops it gracefully, also while it still starts; the second ends it at once. A hard end loses nothing: agent and
- * transporter have written their intents before.
+ * Runs a program until a signal, its own end or a failure, and gives the exit code. The first SIGINT, SIGTERM or (without
+ * `onHangUp`) SIGHUP stops it gracefully, also while it still starts; the second ends it at once. A hard end loses nothing:
+ * agent and transporter have written their intents before.
  */
-export async function runUntilStopped(options: RunOptions): Promise<ExitCode> {
-  const { logger, clock, shutdownTimeoutMs } = options;
+export async function runUntilStopped<Running extends Program>(
+  options: RunOptions<Running>,
+): Promise<ExitCode> {
+  const { logger, clock, shutdownTimeoutMs, onHangUp } = options;
+  const started = deferred<Running>();
   const first = deferred<Signal>();
   const second = deferred<Signal>();
   const closing = deferred<void>();
   const over = new AbortController();
 
+  const hangUp = async (handle: (program: Running) => void): Promise<void> => {
+    const program = await started.promise;
+    if (!first.isSettled()) handle(program);
+  };
   const onSignal = (signal: Signal): void => {
+    if (signal === 'SIGHUP' && onHangUp !== undefined) {
+      void hangUp(onHangUp);
+      return;
+    }
     if (first.isSettled()) second.resolve(signal);
     first.resolve(signal);
   };
   const graceful = async (): Promise<ExitCode> => {
     const program = await options.start();
+    started.resolve(program);
     const end = await endOf(program, first.promise, logger);
     closing.resolve();
     await program.close();

@@ -63,6 +63,14 @@ export const agentConfigSchema = z
     ...rackFields,
     stateDir: path('Folder of the checkpoint journal. Must survive a restart.').default('/var/lib/skald'),
     pipelinesDir: path('Folder of the pipelines, one `*.yaml` file each.').default('/etc/skald/pipelines'),
+    reloadIntervalMs: durationMs(
+      'Time between two looks at `pipelinesDir`. What is found the same way twice is taken over; SIGHUP takes it over at once.',
+      {
+        min: 100,
+        max: 3_600_000,
+        default: '5s',
+      },
+    ),
     clusters: z
       .record(
         z

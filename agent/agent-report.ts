@@ -1,0 +1,51 @@
+/** What the agent says of itself over HTTP: gauges, health, readiness and state. */
+import type { AgentMetrics } from '../shared/telemetry/agent-metrics.ts';
+import type { StatusServerOptions } from '../shared/telemetry/status-server.ts';
+import type { MemoryBudget } from './memory-budget.ts';
+import type { PipelineSet } from './pipeline-set.ts';
+
+export interface AgentReportOptions {
+  host: string;
+  rack: string | undefined;
+  set: Pick<PipelineSet, 'all'>;
+  metrics: AgentMetrics;
+  budget: MemoryBudget;
+}
+
+/** A pipeline that is not wanted any more counts for nothing but its state, which is shown until it has stopped. */
+export function agentReport(
+  options: AgentReportOptions,
+): Required<Pick<StatusServerOptions, 'refresh' | 'health' | 'readiness' | 'status'>> {
+  const { host, rack, set, metrics, budget } = options;
+  const wanted = () => set.all.filter((pipeline) => pipeline.wanted);
+  const failures = (): string[] =>
+    wanted().flatMap(({ name, failed }) => (failed === undefined ? [] : [`${name}: ${failed}`]));
+
+  return {
+    refresh: () => {
+      const running = wanted().filter(
+        ({ pipeline, failed }) => pipeline !== undefined && failed === undefined,
+      );
+      metrics.pipelines.set(running.length);
+      metrics.memoryBytes.set(budget.usedBytes);
+      metrics.memoryLimitBytes.set(budget.totalBytes);
+      for (const { pipeline } of set.all) pipeline?.refreshMetrics();
+    },
+    health: () => ({ ok: failures().length === 0, reasons: failures() }),
+    readiness: () => {
+      const waiting = wanted().flatMap(({ name, pipeline, failed }) => {
+        if (failed !== undefined) return [];
+        const status = pipeline?.status();
+        if (status === undefined) return [`${name}: starting`];
+        return status.ready ? [] : [`${name}: no metadata of topic ${status.topic} yet`];
+      });
+      const reasons = [...failures(), ...waiting];
+      return { ok: reasons.length === 0, reasons };
+    },
+    status: () => ({
+      host,
+      rack,
+      pipelines: set.all.flatMap(({ pipeline }) => (pipeline === undefined ? [] : [pipeline.status()])),
+    }),
+  };
+}
