@@ -31,13 +31,17 @@ export interface PipelineFolder {
   look(how: 'settled' | 'now'): FolderLook;
 }
 
+/** An editor may remove a file before one look and write it anew before the next, which then waits for a third. */
+const GONE_AFTER_LOOKS = 3;
+
 interface KnownFile {
   readonly file: string;
   /** Inode, size and times when last looked at. */
   stamp: string;
   /** What was read is what the stamp stands for. */
   settled: boolean;
-  missing: boolean;
+  /** Looks in a row that did not find it. */
+  missed: number;
   /** Undefined while it was not or cannot be read. */
   text: string | undefined;
   parsed: PipelineConfig | undefined;
@@ -80,7 +84,7 @@ export function pipelineFolder(
   const refresh = (entry: KnownFile, now: boolean): void => {
     const stamp = stampOf(entry.file);
     const same = stamp === entry.stamp;
-    entry.missing = false;
+    entry.missed = 0;
     if (!now && same && entry.settled) return;
     entry.stamp = stamp;
     // After a hasty read the next patient look reads once more: times are coarse, and two writes may share one.
@@ -97,8 +101,8 @@ export function pipelineFolder(
     const present = new Set(files);
     for (const entry of known.values()) {
       if (present.has(entry.file)) continue;
-      if (now || entry.missing) known.delete(entry.file);
-      entry.missing = true;
+      entry.missed += 1;
+      if (now || entry.missed === GONE_AFTER_LOOKS) known.delete(entry.file);
     }
   };
 
@@ -124,13 +128,18 @@ export function pipelineFolder(
   };
 }
 
-/** Which file speaks for which name: first who had it, then in the order of files, last the old version of a refused file. */
+/**
+ * Which file speaks for which name: first the one that had it, then in the order of files. Last comes the version before
+ * of a file that is refused, is being written or is missed, unless another file has taken its name.
+ */
 function choose(entries: readonly KnownFile[], before: ReadonlyMap<string, PipelineConfig>): FolderLook {
   const pipelines = new Map<string, PipelineConfig>();
   const errors = new Map<KnownFile, SkaldError>();
+  const present = entries.filter(({ missed }) => missed === 0);
   const holdsItsName = ({ file, parsed }: KnownFile): boolean =>
     parsed !== undefined && before.get(parsed.name)?.file === file;
-  for (const entry of [...entries.filter(holdsItsName), ...entries.filter((entry) => !holdsItsName(entry))]) {
+  const inTurn = [...present.filter(holdsItsName), ...present.filter((entry) => !holdsItsName(entry))];
+  for (const entry of inTurn) {
     const { file, parsed, error } = entry;
     const twin = parsed === undefined ? undefined : pipelines.get(parsed.name);
     if (twin !== undefined) errors.set(entry, twinError(file, twin));
@@ -139,11 +148,8 @@ function choose(entries: readonly KnownFile[], before: ReadonlyMap<string, Pipel
       entry.accepted = parsed;
     } else if (error !== undefined) errors.set(entry, error);
   }
-  for (const { accepted, parsed } of entries) {
-    // Also the version of a file that is not read yet, because it is being written.
-    if (accepted !== undefined && accepted !== parsed && !pipelines.has(accepted.name)) {
-      pipelines.set(accepted.name, accepted);
-    }
+  for (const { accepted } of entries) {
+    if (accepted !== undefined && !pipelines.has(accepted.name)) pipelines.set(accepted.name, accepted);
   }
   return { pipelines, refused: entries.flatMap((entry) => refusalOf(entry, errors.get(entry), pipelines)) };
 }
@@ -168,7 +174,7 @@ function unknownFile(file: string): KnownFile {
     file,
     stamp: '',
     settled: false,
-    missing: false,
+    missed: 0,
     text: undefined,
     parsed: undefined,
     error: undefined,

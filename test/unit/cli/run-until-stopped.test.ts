@@ -4,7 +4,9 @@ import { runUntilStopped, type Program } from '../../../cli/run-until-stopped.ts
 import { silentLogger } from '../../../shared/telemetry/logger.ts';
 
 /** A program whose start, close and end a test decides, and a clock whose sleep it ends. */
-function setUp(overrides: Partial<{ start: () => Promise<Program> }> = {}) {
+function setUp(
+  overrides: Partial<{ start: () => Promise<Program>; onHangUp: (program: Program) => void }> = {},
+) {
   const signals = new EventEmitter();
   const closes: string[] = [];
   const started = withResolvers<void>();
@@ -21,7 +23,8 @@ function setUp(overrides: Partial<{ start: () => Promise<Program> }> = {}) {
     done: done.promise,
   };
   const exit = runUntilStopped({
-    start: overrides.start ?? (() => started.promise.then(() => program)),
+    start: () => started.promise.then(() => program),
+    ...overrides,
     shutdownTimeoutMs: 30_000,
     logger: silentLogger,
     clock: {
@@ -86,6 +89,44 @@ describe('the first signal stops gracefully', () => {
     closed.resolve();
     await exit;
     expect(EVENTS.map((signal) => signals.listenerCount(signal))).toEqual([0, 0, 0]);
+  });
+});
+
+describe('SIGHUP of a program that has another use for it', () => {
+  function hangUps() {
+    const heard = withResolvers<void>();
+    let count = 0;
+    const onHangUp = (): void => {
+      count += 1;
+      heard.resolve();
+    };
+    return { heard: heard.promise, count: () => count, onHangUp };
+  }
+
+  test('does not end it', async () => {
+    const { heard, count, onHangUp } = hangUps();
+    const { signals, started, closed, exit, closes } = setUp({ onHangUp });
+    started.resolve();
+    send(signals, 'SIGHUP');
+    await heard;
+    expect(closes).toEqual([]);
+    send(signals, 'SIGTERM');
+    send(signals, 'SIGHUP'); // while it stops: neither another use nor an end at once
+    closed.resolve();
+    expect(await exit).toBe(0);
+    expect(count()).toBe(1);
+  });
+
+  test('is remembered while it starts', async () => {
+    const { heard, count, onHangUp } = hangUps();
+    const { signals, started, closed, exit } = setUp({ onHangUp });
+    send(signals, 'SIGHUP');
+    expect(count()).toBe(0);
+    started.resolve();
+    await heard;
+    send(signals, 'SIGTERM');
+    closed.resolve();
+    await exit;
   });
 });
 
