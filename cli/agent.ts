@@ -4,6 +4,7 @@ import { systemClock } from '../shared/clock.ts';
 import { readConfigText } from '../shared/config/config-text.ts';
 import { isSkaldError } from '../shared/errors.ts';
 import { loadAgentConfig } from '../shared/config/load-agent-config.ts';
+import { withRack } from '../shared/config/with-rack.ts';
 import { createLogger, type Logger } from '../shared/telemetry/logger.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 import { runUntilStopped } from './run-until-stopped.ts';
@@ -21,7 +22,8 @@ export async function runAgent(file: string, terminal: Terminal): Promise<ExitCo
     // Loaded here, so that the other commands start without the Kafka client.
     const { startAgent } = await import('../agent/agent.ts');
     return await runUntilStopped({
-      start: () => startAgent({ config, env: terminal.env, logger }),
+      start: async () =>
+        startAgent({ config: await withRack(config, { logger }), env: terminal.env, logger }),
       onHangUp: (agent: RunningAgent) => {
         if (hostFileText(file) !== text) sayHostFileChanged(resolve(file), logger);
         agent.reload();

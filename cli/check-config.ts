@@ -69,7 +69,7 @@ function checkTransporter(file: string, terminal: Terminal): ExitCode {
 
 function describeAgent(config: AgentConfig): string[] {
   return [
-    `  host: ${config.host}, rack: ${config.rack ?? 'unknown'}`,
+    `  host: ${config.host}, rack: ${describeRack(config)}`,
     `  state: ${config.stateDir}, memory: ${config.limits.memoryBytes} bytes, status: ${describeStatus(config.status)}`,
     ...Object.entries(config.clusters).map(
       ([name, cluster]) => `  cluster ${name}: ${describeCluster(cluster)}`,
@@ -90,7 +90,7 @@ function describeTransporter(config: TransporterConfig): string[] {
   const target =
     store.type === 's3' ? `s3://${store.bucket} (${store.endpoint ?? store.region})` : store.directory;
   return [
-    `  member ${config.member} of group ${config.group}, rack: ${config.rack ?? 'unknown'}`,
+    `  member ${config.member} of group ${config.group}, rack: ${describeRack(config)}`,
     `  memory: ${config.limits.memoryBytes} bytes, status: ${describeStatus(config.status)}`,
     `  cluster: ${describeCluster(config.cluster)}`,
     `  store: ${target}`,
@@ -100,6 +100,10 @@ function describeTransporter(config: TransporterConfig): string[] {
         `cut at ${topic.chunk.maxBytes} bytes or ${topic.chunk.maxAgeMs} ms`,
     ]),
   ];
+}
+
+function describeRack({ rack, rackFrom }: Pick<AgentConfig, 'rack' | 'rackFrom'>): string {
+  return rack ?? (rackFrom === undefined ? 'unknown' : `asked for at the start (EC2, ${rackFrom.item})`);
 }
 
 /** Names who logs in, never with what. */

@@ -1,5 +1,6 @@
 import { systemClock } from '../shared/clock.ts';
 import { loadTransporterConfig } from '../shared/config/load-transporter-config.ts';
+import { withRack } from '../shared/config/with-rack.ts';
 import { isSkaldError } from '../shared/errors.ts';
 import { createLogger } from '../shared/telemetry/logger.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
@@ -16,7 +17,7 @@ export async function runTransporter(file: string, terminal: Terminal): Promise<
     // Loaded here, so that the other commands start without the clients of Kafka and S3.
     const { startTransporter } = await import('../transporter/transporter.ts');
     return await runUntilStopped({
-      start: () => startTransporter({ config, logger }),
+      start: async () => startTransporter({ config: await withRack(config, { logger }), logger }),
       shutdownTimeoutMs: config.shutdownTimeoutMs,
       logger,
       clock: systemClock,

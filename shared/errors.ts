@@ -123,6 +123,12 @@ export const ERROR_CATALOGUE = {
     means: 'The state directory cannot be created, locked or read.',
     action: 'Let the user of the agent own the directory, and see that its disk is mounted writable.',
   },
+  RACK_UNKNOWN: {
+    retryable: true,
+    means: 'EC2 instance metadata did not tell the rack of this machine; the message says why.',
+    action:
+      'Nothing is lost, but traffic crosses racks. Turn instance metadata on for the machine, or set `rack` or SKALD_RACK; then restart.',
+  },
 } as const satisfies Record<string, { retryable: boolean; means: string; action: string }>;
 
 export type ErrorCode = keyof typeof ERROR_CATALOGUE;

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { clusterConfigSchema, type ClusterConfig } from './cluster-config.ts';
-import { bytes, choice, count, durationMs, path, pattern, whenParsed, type DeepReadonly } from './fields.ts';
-import { atMostOneRack, logSchema, rackFields, statusSchema } from './process-config.ts';
+import type { Ec2Placement } from './ec2-placement.ts';
+import { bytes, choice, count, durationMs, path, pattern, type DeepReadonly } from './fields.ts';
+import { logSchema, rackFields, refuseTwoRacks, statusSchema, whenRackParsed } from './process-config.ts';
 
 export const DEFAULT_AGENT_FILE = '/etc/skald/agent.yaml';
 
@@ -95,18 +96,18 @@ export const agentConfigSchema = z
     ),
     log: logSchema,
   })
-  .refine(atMostOneRack, {
-    path: ['rackFile'],
-    error: 'rack and rackFile exclude each other: keep one',
-    when: whenParsed('rack', 'rackFile'),
-  });
+  .superRefine(refuseTwoRacks, { when: whenRackParsed });
 
 type ParsedAgentConfig = z.output<typeof agentConfigSchema>;
 
 /** The agent's host file, fully defaulted and frozen: paths are absolute, `host` is known, `rack` is resolved. */
-export type AgentConfig = DeepReadonly<Omit<ParsedAgentConfig, 'host' | 'rack' | 'rackFile' | 'clusters'>> & {
+export type AgentConfig = DeepReadonly<
+  Omit<ParsedAgentConfig, 'host' | 'rack' | 'rackFile' | 'rackFrom' | 'clusters'>
+> & {
   readonly host: string;
   /** Undefined when neither the file, the rack file nor SKALD_RACK names one. */
   readonly rack?: string | undefined;
+  /** Where to ask for the rack instead (with-rack.ts); only without `rack`. */
+  readonly rackFrom?: Ec2Placement | undefined;
   readonly clusters: Readonly<Record<string, ClusterConfig>>;
 };

@@ -36,11 +36,11 @@ export function parseAgentConfig(
     agentConfigSchema,
     (parsed: z.output<typeof agentConfigSchema>, report) => {
       const files = referencedFiles(file, report);
-      const { host, rack, rackFile, clusters, ...settings } = parsed;
+      const { host, rack, rackFile, rackFrom, clusters, ...settings } = parsed;
       return {
         ...settings,
         host: host ?? machine.hostname,
-        ...resolveRack({ rack, rackFile }, env, files, report),
+        ...resolveRack({ rack, rackFile, rackFrom }, env, files, report),
         stateDir: files.absolute(settings.stateDir),
         pipelinesDir: files.absolute(settings.pipelinesDir),
         clusters: Object.fromEntries(

@@ -35,12 +35,12 @@ export function parseTransporterConfig(
     report: Parameters<typeof referencedFiles>[1],
   ) => {
     const files = referencedFiles(file, report);
-    const { cluster, member, rack, rackFile, topics, store, limits, ...settings } = parsed;
+    const { cluster, member, rack, rackFile, rackFrom, topics, store, limits, ...settings } = parsed;
     return {
       ...settings,
       cluster: resolveCluster(cluster, ['cluster'], files),
       member: member ?? defaultMember(machine.hostname, file),
-      ...resolveRack({ rack, rackFile }, env, files, report),
+      ...resolveRack({ rack, rackFile, rackFrom }, env, files, report),
       topics: topics.map((topic) => resolveTopic(topic, settings.objects, settings.chunk)),
       store: store.type === 'local' ? { ...store, directory: files.absolute(store.directory) } : store,
       limits: { memoryBytes: limits.memoryBytes, decodeThreads: limits.decodeThreads ?? machine.cores },

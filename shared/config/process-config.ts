@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { choice, count, path, pattern, text, type DeepReadonly } from './fields.ts';
+import { choice, count, path, pattern, text, whenParsed, type DeepReadonly } from './fields.ts';
 
 /** What the agent and the transporter have in common: where they are, and how one looks at them. */
 
@@ -16,12 +16,28 @@ export const rackFields = {
   rackFile: path(
     'File whose content is the rack, for machines that write it at boot. Not together with `rack`.',
   ).optional(),
+  rackFrom: choice(
+    'Asks EC2 instance metadata (IMDSv2) for the rack at the start: the name of the zone (`ec2`, such as us-east-1a) or its ' +
+      'id (`ec2-zone-id`, such as use1-az1, which Amazon MSK has in `broker.rack`). Not together with `rack` or `rackFile`.',
+    ['ec2', 'ec2-zone-id'],
+  ).optional(),
 };
 
-/** A rule of `refine` for whoever holds rackFields. */
-export function atMostOneRack(config: { rack?: string | undefined; rackFile?: string | undefined }): boolean {
-  return config.rack === undefined || config.rackFile === undefined;
+const RACK_KEYS = ['rack', 'rackFile', 'rackFrom'] as const;
+
+/** For `superRefine` of whoever holds rackFields: the rack is told in one way. */
+export function refuseTwoRacks(
+  config: Partial<Record<(typeof RACK_KEYS)[number], string | undefined>>,
+  context: z.core.$RefinementCtx,
+): void {
+  const [first, ...others] = RACK_KEYS.filter((key) => config[key] !== undefined);
+  for (const key of others) {
+    const message = `${first} and ${key} exclude each other: keep one`;
+    context.addIssue({ code: 'custom', path: [key], message, continue: true });
+  }
 }
+
+export const whenRackParsed = whenParsed(...RACK_KEYS);
 
 export const logSchema = z
   .strictObject({

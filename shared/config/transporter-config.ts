@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { clusterConfigSchema, type ClusterConfig } from './cluster-config.ts';
+import type { Ec2Placement } from './ec2-placement.ts';
 import { bytes, choice, count, durationMs, pattern, whenParsed, type DeepReadonly } from './fields.ts';
 import { chunkSchema, objectsSchema, topicSchema } from './objects-config.ts';
-import { atMostOneRack, logSchema, rackFields, statusSchema } from './process-config.ts';
+import { logSchema, rackFields, refuseTwoRacks, statusSchema, whenRackParsed } from './process-config.ts';
 import { storeConfigSchema } from './store-config.ts';
 import { topicProblems, type TopicConfig } from './topic-config.ts';
 
@@ -123,11 +124,7 @@ export const transporterConfigSchema = z
     ),
     log: logSchema,
   })
-  .refine(atMostOneRack, {
-    path: ['rackFile'],
-    error: 'rack and rackFile exclude each other: keep one',
-    when: whenParsed('rack', 'rackFile'),
-  })
+  .superRefine(refuseTwoRacks, { when: whenRackParsed })
   .refine((config) => config.heartbeatIntervalMs * 3 < config.sessionTimeoutMs, {
     path: ['heartbeatIntervalMs'],
     error: 'must be less than a third of sessionTimeoutMs',
@@ -156,12 +153,14 @@ type ParsedTransporterConfig = z.output<typeof transporterConfigSchema>;
 
 /** The transporter's file, fully defaulted and frozen: paths are absolute, `member` is known, `rack` is resolved. */
 export type TransporterConfig = DeepReadonly<
-  Omit<ParsedTransporterConfig, 'cluster' | 'member' | 'rack' | 'rackFile' | 'topics' | 'limits'>
+  Omit<ParsedTransporterConfig, 'cluster' | 'member' | 'rack' | 'rackFile' | 'rackFrom' | 'topics' | 'limits'>
 > & {
   readonly cluster: ClusterConfig;
   readonly member: string;
   /** Undefined when neither the file, the rack file nor SKALD_RACK names one. */
   readonly rack?: string | undefined;
+  /** Where to ask for the rack instead (with-rack.ts); only without `rack`. */
+  readonly rackFrom?: Ec2Placement | undefined;
   /** Every topic with its overrides applied to `objects` and `chunk`. */
   readonly topics: readonly TopicConfig[];
   readonly limits: { readonly memoryBytes: number; readonly decodeThreads: number };

@@ -54,6 +54,16 @@ describe('check-config of an agent', () => {
     }
   });
 
+  test('a rack that is asked for at the start: where, and nobody is asked', async () => {
+    const file = write('agent.yaml', `${AGENT}rackFrom: ec2-zone-id\n`);
+    write('pipelines/access-log.yaml', PIPELINE);
+    // The discard port: whoever asked there would wait or fail.
+    const env = { AWS_EC2_METADATA_SERVICE_ENDPOINT: 'http://127.0.0.1:9' };
+    const { code, out, err } = await skald(['check-config', 'agent', '-c', file], env);
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    expect(out).toContain('rack: asked for at the start (EC2, availability-zone-id)');
+  });
+
   test('every error of every pipeline in full, and 1; the good ones are still shown', async () => {
     const file = write('agent.yaml', AGENT);
     write('pipelines/a.yaml', 'files: {include: [/a]}\nkafka: {topc: t}\n');

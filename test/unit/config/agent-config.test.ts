@@ -33,6 +33,7 @@ test('three lines are enough; everything else has the default that the design na
     status: { host: '127.0.0.1', port: 9464 },
     limits: { memoryBytes: 134_217_728, encodeThreads: 1, maxOpenFiles: 4096 },
     journal: { fsync: 'interval', fsyncIntervalMs: 1000 },
+    reloadIntervalMs: 5000,
     shutdownTimeoutMs: 30_000,
     log: { level: 'info' },
   });
@@ -148,6 +149,17 @@ describe('errors', () => {
       `${MINIMAL}rack: a\nrackFile: /b\n`,
       'rackFile: rack and rackFile exclude each other',
     ],
+    [
+      'rack and rackFrom',
+      `${MINIMAL}rack: a\nrackFrom: ec2\n`,
+      'rackFrom: rack and rackFrom exclude each other',
+    ],
+    [
+      'rackFile and rackFrom',
+      `${MINIMAL}rackFile: /b\nrackFrom: ec2\n`,
+      'rackFrom: rackFile and rackFrom exclude each other',
+    ],
+    ['another cloud', `${MINIMAL}rackFrom: gce\n`, 'rackFrom: must be one of ec2, ec2-zone-id'],
     [
       'a setting of another block',
       `${MINIMAL}memoryBytes: 64MiB\n`,
@@ -273,6 +285,30 @@ describe('files that the host file names', () => {
     expect(load(`${MINIMAL}rackFile: zone\n`).rack).toBe('az-c');
     expect(load(MINIMAL)).not.toHaveProperty('rack');
   });
+
+  test('rackFrom says where to ask, unless SKALD_RACK tells the rack', () => {
+    expect(load(`${MINIMAL}rackFrom: ec2\n`)).toMatchObject({
+      rackFrom: { endpoint: 'http://169.254.169.254', item: 'availability-zone' },
+    });
+    const env = { AWS_EC2_METADATA_SERVICE_ENDPOINT: 'http://[fd00:ec2::254]' };
+    expect(load(`${MINIMAL}rackFrom: ec2-zone-id\n`, env)).toMatchObject({
+      rackFrom: { endpoint: 'http://[fd00:ec2::254]', item: 'availability-zone-id' },
+    });
+    const told = load(`${MINIMAL}rackFrom: ec2\n`, { SKALD_RACK: 'az-b' });
+    expect(told.rack).toBe('az-b');
+    expect(told).not.toHaveProperty('rackFrom');
+  });
+
+  test.each(['169.254.169.254', 'https://169.254.169.254', 'file:///etc/zone'])(
+    'an endpoint of instance metadata that is no http URL is an error: %s',
+    (AWS_EC2_METADATA_SERVICE_ENDPOINT) => {
+      const env = { AWS_EC2_METADATA_SERVICE_ENDPOINT };
+      expect(() => load(`${MINIMAL}rackFrom: ec2\n`, env)).toThrow(
+        'AWS_EC2_METADATA_SERVICE_ENDPOINT must be',
+      );
+      expect(load(MINIMAL, env)).not.toHaveProperty('rackFrom');
+    },
+  );
 
   test('a rack file that is missing or holds several words is an error at rackFile', () => {
     writeFileSync(join(dir, 'zone'), 'two words');

@@ -225,6 +225,7 @@ describe('impossible combinations', () => {
       'limits.memoryBytes: must hold at least',
     ],
     ['rack and rackFile', 'rack: a\nrackFile: b\n', 'rackFile: rack and rackFile exclude each other'],
+    ['rack and rackFrom', 'rack: a\nrackFrom: ec2\n', 'rackFrom: rack and rackFrom exclude each other'],
     [
       'a zone that does not exist',
       'objects: {timeZone: Europe/Atlantis}\n',
