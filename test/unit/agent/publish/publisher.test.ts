@@ -6,10 +6,11 @@ import { encodeBatches } from '../../../../agent/batch/encode-batches.ts';
 import { openJournal } from '../../../../agent/checkpoint/journal.ts';
 import { parseJournal } from '../../../../agent/checkpoint/journal-lines.ts';
 import type { Entry, Intent } from '../../../../agent/checkpoint/state.ts';
-import { singlePartition } from '../../../../agent/publish/partitioner.ts';
+import { createPartitioner } from '../../../../agent/publish/create-partitioner.ts';
 import { createPublisher, type PublishedBatch } from '../../../../agent/publish/publisher.ts';
 import type { BatchSettings } from '../../../../agent/publish/seal.ts';
 import { watchTopic } from '../../../../agent/publish/topic-view.ts';
+import type { PartitionerConfig } from '../../../../shared/config/partitioner-config.ts';
 import { silentLogger } from '../../../../shared/telemetry/logger.ts';
 import { repeatedLog } from '../../../../shared/telemetry/repeated-log.ts';
 import { decodeRecords } from '../../../../shared/wire/decode-records.ts';
@@ -32,6 +33,13 @@ const SETTINGS: BatchSettings = {
 };
 
 const LONGEST_BACKOFF_MS = 5_000;
+
+const STICKY: PartitionerConfig = {
+  type: 'single-partition',
+  rack: 'prefer',
+  stickyMs: 3_600_000,
+  stickyBytes: 1_000,
+};
 
 setFlagsFromString('--expose-gc');
 const collectGarbage: () => void = runInNewContext('gc');
@@ -59,7 +67,14 @@ async function encode(
   return encodeBatches({ segments: [segment], options, maxBatchBytes });
 }
 
-async function setUp(options: { leaders?: number[]; file?: string; journal?: MemoryJournal } = {}) {
+async function setUp(
+  options: {
+    leaders?: number[];
+    file?: string;
+    journal?: MemoryJournal;
+    partitioner?: PartitionerConfig;
+  } = {},
+) {
   const clock = simClock(0);
   const cluster = scriptedCluster(options.leaders ?? [1, 2, 3]);
   const { logger, lines } = recordedLog();
@@ -93,14 +108,7 @@ async function setUp(options: { leaders?: number[]; file?: string; journal?: Mem
     topic: 'logs',
     cluster,
     topicWatch,
-    partitioner: singlePartition({
-      rack: 'rack-a',
-      mode: 'prefer',
-      stickyMs: 3_600_000,
-      stickyBytes: 1_000,
-      clock,
-      random,
-    }),
+    partitioner: createPartitioner(options.partitioner ?? STICKY, { rack: 'rack-a', clock, random }),
     journal,
     rack: 'rack-a',
     maxInFlight: 5,
@@ -269,6 +277,64 @@ describe('waiting for room', () => {
     await s.clock.advance(1_500);
     expect(s.moved).toEqual(['first', 'unhealthy']);
     expect(new Set(s.cluster.produced.map((p) => p.partition)).size).toBe(2);
+  });
+});
+
+describe('round-robin', () => {
+  const ROUND_ROBIN: PartitionerConfig = { type: 'round-robin', rack: 'prefer' };
+
+  test('each batch goes to the next partition, and each partition counts its own sequence', async () => {
+    const s = await setUp({ leaders: [1, 1, 1], partitioner: ROUND_ROBIN });
+    const seen: [partition: number, baseSequence: number][] = [];
+    for (let i = 0; i < 7; i += 1) {
+      await s.publish('a\nb\n');
+      for (const batch of await s.acknowledgeAll()) seen.push([batch.partition, batch.baseSequence]);
+    }
+    expect(seen).toEqual([
+      [0, 0],
+      [1, 0],
+      [2, 0],
+      [0, 2],
+      [1, 2],
+      [2, 2],
+      [0, 4],
+    ]);
+  });
+
+  test('a partition whose window is full holds up one batch for a second; then the others go on without it', async () => {
+    const s = await setUp({ leaders: [1, 1], partitioner: ROUND_ROBIN });
+    /** Partitions that got a batch; what partition 1 gets is acknowledged at once, what 0 gets is not. */
+    const sent = async (): Promise<number> => {
+      const last = s.cluster.produced.at(-1)!;
+      if (last.partition === 1) last.answer(0);
+      await s.settle();
+      return last.partition;
+    };
+    for (let i = 0; i < 2; i += 1) {
+      await s.publish('warm\n');
+      await s.acknowledgeAll();
+    }
+    const turns: number[] = [];
+    for (let i = 0; i < 10; i += 1) {
+      await s.publish('a\n');
+      turns.push(await sent());
+    }
+    expect(turns).toEqual([0, 1, 0, 1, 0, 1, 0, 1, 0, 1]);
+
+    await expect(s.publish('held up\n')).rejects.toThrow('publish waits');
+    await s.clock.advance(900);
+    expect(s.cluster.produced.map((batch) => batch.partition)).toEqual([0, 0, 0, 0, 0]);
+    await s.clock.advance(200);
+    expect(await sent()).toBe(1);
+    for (let i = 0; i < 3; i += 1) {
+      await s.publish('a\n');
+      expect(await sent()).toBe(1);
+    }
+
+    s.cluster.produced[0]!.answer(0);
+    await s.settle();
+    await s.publish('a\n');
+    expect(await sent()).toBe(0);
   });
 });
 
