@@ -92,7 +92,8 @@ export function openCluster(config: ClusterConfig, options: ClusterOptions): Kaf
       port,
       clientId: config.clientId,
       ssl,
-      sasl: config.sasl ?? null,
+      // A copy: configuration is frozen, and kafkajs keeps its authenticator in the object.
+      sasl: config.sasl === undefined ? null : { ...config.sasl },
       connectTimeoutMs: config.connectTimeoutMs,
       requestTimeoutMs: config.requestTimeoutMs,
       debug: (message, fields) => logger.debug({ ...fields, component: 'kafkajs' }, message),

@@ -3,12 +3,17 @@ import { errnoOf, isSkaldError, messageOf, SkaldError } from '../errors.ts';
 /** Node's and OpenSSL's codes for a handshake that failed because of the certificate or the protocol, not the network. */
 const TLS_CODE = /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH|EPROTO)/;
 
+/** What the runtime throws for a mistake in a program, ours or kafkajs's: not to be taken for the network's weather. */
+const BUGS = [TypeError, RangeError, ReferenceError, SyntaxError];
+
 /**
  * Maps what kafkajs and the socket throw to the catalogue, by class name and code, never by message.
  * `doing` is the request's name, or 'connect'.
+ * @throws the error itself when it is a bug and not an operating error
  */
 export function connectionError(error: unknown, where: Record<string, string>, doing: string): SkaldError {
   if (isSkaldError(error)) return error;
+  if (BUGS.some((kind) => error instanceof kind)) throw error;
   const name = error instanceof Error ? error.name : undefined;
   const code = errnoOf(error);
   const broker = where['broker'] ?? 'the broker';

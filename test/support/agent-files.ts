@@ -13,7 +13,13 @@ export interface AgentFiles {
 export async function agentFiles(
   directory: string,
   topic: string,
-  options: { rack?: string; pipeline?: string; agent?: string; bootstrap?: readonly string[] } = {},
+  options: {
+    rack?: string;
+    pipeline?: string;
+    agent?: string;
+    cluster?: string;
+    bootstrap?: readonly string[];
+  } = {},
 ): Promise<AgentFiles> {
   const logs = join(directory, 'logs');
   const stateDir = join(directory, 'state');
@@ -30,7 +36,7 @@ pipelinesDir: ${pipelines}
 clusters:
   main:
     brokers: ${JSON.stringify(bootstrap)}
-status: false
+${options.cluster ?? ''}status: false
 ${options.agent ?? ''}`,
   );
   await writeFile(
