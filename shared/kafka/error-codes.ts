@@ -55,6 +55,12 @@ const TABLE: readonly [code: number, name: string, retriable: boolean, message: 
   [29, 'TOPIC_AUTHORIZATION_FAILED', false, 'not allowed to use the topic: grant the ACL'],
   [30, 'GROUP_AUTHORIZATION_FAILED', false, 'not allowed to use the group: grant the ACL'],
   [31, 'CLUSTER_AUTHORIZATION_FAILED', false, 'not allowed on the cluster: grant the ACL (IdempotentWrite)'],
+  [
+    32,
+    'INVALID_TIMESTAMP',
+    false,
+    "a timestamp is outside of what the topic takes (message.timestamp.*.max.ms): check this machine's clock",
+  ],
   [33, 'UNSUPPORTED_SASL_MECHANISM', false, 'the broker does not support this SASL mechanism'],
   [34, 'ILLEGAL_SASL_STATE', false, 'the broker did not expect this request in its SASL state'],
   [35, 'UNSUPPORTED_VERSION', false, 'the broker does not support this request version'],
