@@ -1,10 +1,12 @@
-import { statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { isSkaldError, type SkaldError } from '../errors.ts';
 import type { AgentConfig } from './agent-config.ts';
-import { readConfigText, reasonOf } from './config-text.ts';
+import { readConfigText, reasonOf, unreadable } from './config-text.ts';
 import type { Environment } from './interpolate.ts';
-import { parsePipeline, pipelineFiles, twinError } from './load-pipelines.ts';
+import { parsePipeline } from './load-pipeline.ts';
 import type { PipelineConfig } from './pipeline-config.ts';
+import { problemsError } from './problem.ts';
 
 export interface Refusal {
   /** CONFIG_INVALID or CONFIG_UNREADABLE, with the path and, where there is one, the line. */
@@ -190,4 +192,21 @@ function stampOf(file: string): string {
   } catch (error) {
     return reasonOf(error);
   }
+}
+
+/** Hidden files and editors' copies (`a.yaml~`, `.a.yaml.swp`) are none; a `.yml` is named, so that it gets its error. */
+function pipelineFiles(dir: string): string[] {
+  try {
+    return readdirSync(dir)
+      .filter((name) => !name.startsWith('.') && /\.ya?ml$/.test(name))
+      .sort()
+      .map((name) => join(resolve(dir), name));
+  } catch (error) {
+    throw unreadable(resolve(dir), reasonOf(error), error);
+  }
+}
+
+function twinError(file: string, twin: PipelineConfig): SkaldError {
+  const message = `another pipeline is named ${twin.name}: ${twin.file}; rename one`;
+  return problemsError(file, [{ path: ['name'], message, line: 1, column: 1 }]);
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { pipelineDifference } from '../../../agent/pipeline-difference.ts';
-import { parsePipeline } from '../../../shared/config/load-pipelines.ts';
+import { parsePipeline } from '../../../shared/config/load-pipeline.ts';
 import type { PipelineConfig } from '../../../shared/config/pipeline-config.ts';
 
 const HOST = { clusters: {}, limits: { memoryBytes: 128 << 20, encodeThreads: 1, maxOpenFiles: 100 } };

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { array, assert, constantFrom, integer, nat, property, record, string } from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseAgentConfig } from '../../../shared/config/load-agent-config.ts';
-import { parsePipeline } from '../../../shared/config/load-pipelines.ts';
+import { parsePipeline } from '../../../shared/config/load-pipeline.ts';
 import { parseTransporterConfig } from '../../../shared/config/load-transporter-config.ts';
 import { isSkaldError } from '../../../shared/errors.ts';
 

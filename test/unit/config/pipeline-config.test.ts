@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parseAgentConfig } from '../../../shared/config/load-agent-config.ts';
-import { loadPipelineFile, loadPipelines, parsePipeline } from '../../../shared/config/load-pipelines.ts';
+import { loadPipelineFile, parsePipeline } from '../../../shared/config/load-pipeline.ts';
+import { loadPipelines } from '../../../shared/config/load-pipelines.ts';
 import { messagesOf } from './messages-of.ts';
 
 const ONE = agentWith('main');
