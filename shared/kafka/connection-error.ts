@@ -6,13 +6,25 @@ const TLS_CODE = /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|HOST
 /** What the runtime throws for a mistake in a program, ours or kafkajs's: not to be taken for the network's weather. */
 const BUGS = [TypeError, RangeError, ReferenceError, SyntaxError];
 
+/** While connecting, kafkajs reads the answers itself, and says this way that one is too short or counts too much. */
+function isUnreadable(error: unknown, doing: string): error is RangeError {
+  return doing === 'connect' && error instanceof RangeError;
+}
+
 /**
  * Maps what kafkajs and the socket throw to the catalogue, by class name and code, never by message.
- * `doing` is the request's name, or 'connect'.
+ * `doing` is the request's name, 'connect', or 'handshake' when a connection was there and TLS was not yet.
  * @throws the error itself when it is a bug and not an operating error
  */
 export function connectionError(error: unknown, where: Record<string, string>, doing: string): SkaldError {
   if (isSkaldError(error)) return error;
+  if (isUnreadable(error, doing)) {
+    return new SkaldError(
+      'KAFKA_PROTOCOL',
+      `${where['broker'] ?? 'the broker'} answered what no Kafka broker answers: ${error.message}`,
+      { cause: error, where: { ...where, request: doing } },
+    );
+  }
   if (BUGS.some((kind) => error instanceof kind)) throw error;
   const name = error instanceof Error ? error.name : undefined;
   const code = errnoOf(error);
@@ -25,10 +37,11 @@ export function connectionError(error: unknown, where: Record<string, string>, d
       options,
     );
   }
-  if (code !== undefined && TLS_CODE.test(code)) {
+  if (doing === 'handshake' || (code !== undefined && TLS_CODE.test(code))) {
+    const suffix = code === undefined ? '' : ` (${code})`;
     return new SkaldError(
       'KAFKA_TLS',
-      `The TLS handshake with ${broker} failed: ${messageOf(error)} (${code})`,
+      `The TLS handshake with ${broker} failed: ${messageOf(error)}${suffix}`,
       options,
     );
   }

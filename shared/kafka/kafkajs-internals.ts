@@ -12,7 +12,7 @@ import tls from 'node:tls';
 import type { KafkaRequest } from './protocol.ts';
 import { ProtocolReader, ProtocolWriter } from './protocol.ts';
 import { connectionError } from './connection-error.ts';
-import { SkaldError } from '../errors.ts';
+import { messageOf, SkaldError } from '../errors.ts';
 
 const require = createRequire(import.meta.url);
 
@@ -35,7 +35,9 @@ interface InternalRequestQueue {
 }
 
 interface InternalConnection {
+  connectionStatus: string;
   isConnected(): boolean;
+  processData(data: Buffer): void;
   rejectRequests(error: Error): void;
   requestQueue: InternalRequestQueue;
   socket?: net.Socket;
@@ -87,6 +89,11 @@ const Broker = require('kafkajs/src/broker') as new (options: {
   authenticationTimeout: number;
 }) => InternalBroker;
 
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion
+const { CONNECTION_STATUS } = require('kafkajs/src/network/connectionStatus') as {
+  CONNECTION_STATUS: { DISCONNECTED: string };
+};
+
 interface SocketOptions {
   host: string;
   port: number;
@@ -122,6 +129,21 @@ function quietPendingCheck(queue: InternalRequestQueue): void {
       },
       Math.max(10, queue.throttledUntil - Date.now()),
     );
+  };
+}
+
+/**
+ * kafkajs reads the size of an answer and believes it: a negative or tiny one, as something that is no broker may send,
+ * would be an exception in a socket's event, which ends the process.
+ */
+function guardAnswers(connection: InternalConnection, onGarbage: (error: unknown) => void): void {
+  const process = connection.processData.bind(connection);
+  connection.processData = (data) => {
+    try {
+      process(data);
+    } catch (error) {
+      onGarbage(error);
+    }
   };
 }
 
@@ -165,6 +187,8 @@ export interface BrokerConnection {
 export async function openBrokerConnection(options: BrokerConnectionOptions): Promise<BrokerConnection> {
   const where = { broker: `${options.host}:${options.port}` };
   const logger = bridgeLogger(options.debug);
+  /** How far the socket came; a TLS listener is reached, then secured. */
+  const progress = { reached: false, secured: false };
   const connectionPool = new ConnectionPool({
     host: options.host,
     port: options.port,
@@ -175,22 +199,36 @@ export async function openBrokerConnection(options: BrokerConnectionOptions): Pr
     connectionTimeout: options.connectTimeoutMs,
     requestTimeout: options.requestTimeoutMs,
     enforceRequestTimeout: true,
-    socketFactory: openSocket,
+    socketFactory: (socketOptions) => {
+      const socket = openSocket(socketOptions);
+      socket.once('connect', () => (progress.reached = true));
+      socket.once('secureConnect', () => (progress.secured = true));
+      return socket;
+    },
   });
   const broker = new Broker({ connectionPool, logger, authenticationTimeout: options.connectTimeoutMs });
   const connection = connectionPool.pool[0]!;
   quietPendingCheck(connection.requestQueue);
 
-  const close = (): void => {
-    connection.rejectRequests(new SkaldError('KAFKA_DISCONNECTED', 'The connection was closed.', { where }));
+  const closeWith = (reason: SkaldError): void => {
+    // A request that is still being encoded looks at this before it is written; later nobody would reject it.
+    connection.connectionStatus = CONNECTION_STATUS.DISCONNECTED;
+    connection.rejectRequests(reason);
     connection.requestQueue.destroy();
     connection.socket?.destroy();
   };
+  const close = (): void =>
+    closeWith(new SkaldError('KAFKA_DISCONNECTED', 'The connection was closed.', { where }));
+  guardAnswers(connection, (cause) => {
+    const message = `${where.broker} sent what is no answer of a Kafka broker: ${messageOf(cause)}`;
+    closeWith(new SkaldError('KAFKA_PROTOCOL', message, { cause, where }));
+  });
   try {
     await broker.connect();
   } catch (error) {
     close();
-    throw connectionError(error, where, 'connect');
+    const handshaking = options.ssl !== null && progress.reached && !progress.secured;
+    throw connectionError(error, where, handshaking ? 'handshake' : 'connect');
   }
 
   let closed = false;
