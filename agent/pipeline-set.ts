@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../shared/clock.ts';
 import type { PipelineConfig } from '../shared/config/pipeline-config.ts';
+import { deferred } from '../shared/deferred.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/telemetry/logger.ts';
 import type { RunningPipeline } from './pipeline.ts';
@@ -57,12 +58,13 @@ export function createPipelineSet(options: PipelineSetOptions): PipelineSet {
   const lines = new Map<string, Line>();
   let wanted: ReadonlyMap<string, PipelineConfig> = new Map();
   let closing: Promise<void> | undefined;
-  const { promise: done, resolve: finish, reject: giveUp } = deferred();
+  const ending = deferred<void>();
+  const { promise: done } = ending;
   done.catch(() => {}); // whoever wants it has it
 
   const giveUpWhenAllHaveFailed = (error: unknown): void => {
     const states = [...lines.values()];
-    if (states.every((line) => line.failed !== undefined && line.work === undefined)) giveUp(error);
+    if (states.every((line) => line.failed !== undefined && line.work === undefined)) ending.reject(error);
   };
 
   const fail = (line: Line, error: unknown, message: string): void => {
@@ -148,7 +150,7 @@ export function createPipelineSet(options: PipelineSetOptions): PipelineSet {
 
   const stopAll = async (): Promise<void> => {
     await Promise.all([...lines.keys()].map((name) => wish(name, undefined)));
-    finish();
+    ending.resolve();
   };
 
   return {
@@ -176,15 +178,4 @@ export function createPipelineSet(options: PipelineSetOptions): PipelineSet {
     close: () => (closing ??= stopAll()),
     done,
   };
-}
-
-/** Promise.withResolvers, which Node 20 does not have. */
-function deferred() {
-  let resolve: () => void = () => undefined;
-  let reject: (error: unknown) => void = () => undefined;
-  const promise = new Promise<void>((onResolve, onReject) => {
-    resolve = onResolve;
-    reject = onReject;
-  });
-  return { promise, resolve, reject };
 }
