@@ -99,6 +99,7 @@ function check(doing: string, groupId: string, code: number): void {
 export function joinGroup(coordinator: Coordinator, options: GroupOptions): GroupMembership {
   const { groupId, groupInstanceId, logger, clock, random } = options;
   const stop = new AbortController();
+  /** Ends the sleep between two heartbeats. Of its own for each: a signal that lives long keeps all that was joined to it. */
   let wake = new AbortController();
   /** Set from outside the loop, which looks at it after each sleep. */
   const asked = { rejoin: false };
@@ -176,7 +177,7 @@ export function joinGroup(coordinator: Coordinator, options: GroupOptions): Grou
     let lastAnswerMs = clock.monotonicMs();
     while (!stop.signal.aborted && !asked.rejoin) {
       wake = new AbortController();
-      await clock.sleep(options.heartbeatIntervalMs, AbortSignal.any([stop.signal, wake.signal]));
+      await clock.sleep(options.heartbeatIntervalMs, wake.signal);
       if (stop.signal.aborted || asked.rejoin) return;
       try {
         const beat = await coordinator.send('group', heartbeatRequest(member), (answer) => answer.errorCode);
@@ -243,6 +244,7 @@ export function joinGroup(coordinator: Coordinator, options: GroupOptions): Grou
     close: async () => {
       if (stop.signal.aborted) return;
       stop.abort();
+      wake.abort();
       current = undefined;
       if (memberId !== '' && groupInstanceId === undefined) {
         try {
