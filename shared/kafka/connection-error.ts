@@ -6,6 +6,16 @@ const TLS_CODE = /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|HOST
 /** What the runtime throws for a mistake in a program, ours or kafkajs's: not to be taken for the network's weather. */
 const BUGS = [TypeError, RangeError, ReferenceError, SyntaxError];
 
+/** UNSUPPORTED_SASL_MECHANISM, ILLEGAL_SASL_STATE (the listener wants no login), SASL_AUTHENTICATION_FAILED. */
+const LOGIN_CODES: readonly unknown[] = [33, 34, 58];
+
+/** The login itself, or the mechanism, or that there is a login at all, was refused. */
+function isRefusedLogin(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if (error.name === 'KafkaJSSASLAuthenticationError') return true;
+  return error.name === 'KafkaJSProtocolError' && 'code' in error && LOGIN_CODES.includes(error.code);
+}
+
 /** While connecting, kafkajs reads the answers itself, and says this way that one is too short or counts too much. */
 function isUnreadable(error: unknown, doing: string): error is RangeError {
   return doing === 'connect' && error instanceof RangeError;
@@ -30,7 +40,7 @@ export function connectionError(error: unknown, where: Record<string, string>, d
   const code = errnoOf(error);
   const broker = where['broker'] ?? 'the broker';
   const options = { cause: error, where: { ...where, request: doing } };
-  if (name === 'KafkaJSSASLAuthenticationError') {
+  if (isRefusedLogin(error)) {
     return new SkaldError(
       'KAFKA_AUTHENTICATION',
       `${broker} refused the login: ${messageOf(error)}`,

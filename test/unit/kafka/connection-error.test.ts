@@ -3,16 +3,19 @@ import { describe, expect, test } from 'vitest';
 import { SkaldError } from '../../../shared/errors.ts';
 import { connectionError } from '../../../shared/kafka/connection-error.ts';
 
-type Thrown = new (message: string, options?: object) => Error;
+type Thrown = new (message: string | Error, options?: object) => Error;
 // The classes themselves: the mapping goes by their names, so a renamed one must fail here.
 const {
   KafkaJSConnectionError,
   KafkaJSConnectionClosedError,
+  KafkaJSProtocolError,
   KafkaJSRequestTimeoutError,
   KafkaJSSASLAuthenticationError,
 }: Record<string, Thrown> = createRequire(import.meta.url)('kafkajs/src/errors');
 
 const WHERE = { broker: 'kafka-1:9092' };
+const protocolError = (code: number): Error =>
+  new KafkaJSProtocolError!(Object.assign(new Error('x'), { code }));
 const withCode = (code: string): Error => Object.assign(new Error(code), { code });
 
 describe('what kafkajs and the socket throw', () => {
@@ -55,6 +58,9 @@ describe('what kafkajs and the socket throw', () => {
       'KAFKA_TIMEOUT',
     ],
     ['a refused login', new KafkaJSSASLAuthenticationError!('x'), 'connect', 'KAFKA_AUTHENTICATION'],
+    ['a mechanism that the broker does not have', protocolError(33), 'connect', 'KAFKA_AUTHENTICATION'],
+    ['a login where none is wanted', protocolError(34), 'connect', 'KAFKA_AUTHENTICATION'],
+    ['another code while connecting', protocolError(35), 'connect', 'KAFKA_UNREACHABLE'],
     ['anything else in a request', new Error('x'), 'Metadata', 'KAFKA_DISCONNECTED'],
     ['what is not even an error', 'x', 'Metadata', 'KAFKA_DISCONNECTED'],
   ])('%s', (_, error, doing, code) => {
