@@ -59,7 +59,10 @@ export interface GroupOptions {
 export interface GroupMembership {
   /** The generation to commit under; undefined before the first join and after a loss. */
   readonly current: GroupMember | undefined;
-  /** Asks for a new assignment, for example because partitions were added or leaders moved. */
+  /**
+   * Asks for a new assignment, for example because partitions were added or leaders moved. Let every member ask that sees
+   * it: a coordinator begins a rebalance for the leader of the group, and tells anybody else what the assignment is.
+   */
   rejoin(): void;
   /** Resolves after `close`; rejects when membership is impossible, for example with a second process of the same static id. */
   readonly done: Promise<void>;

@@ -150,13 +150,13 @@ describe('a group', () => {
     expect(first.group.current).toBeUndefined();
   });
 
-  test('asked for a new assignment: everybody joins again', async () => {
+  test('all are asked for a new assignment: the coordinator heeds the leader, and everybody joins again', async () => {
     const topic = await freshTopic({ partitions: PARTITIONS });
     const groupId = uniqueName('group');
     const [first, second] = [join(groupId, topic), join(groupId, topic)];
     await settled('both share', () => shared(first, second));
     const before = first.assigned.at(-1)!.member.generationId;
-    first.group.rejoin();
+    for (const worker of [first, second]) worker.group.rejoin();
     await settled('a new generation', () =>
       [first, second].every((worker) => worker.assigned.at(-1)!.member.generationId > before),
     );
