@@ -208,3 +208,49 @@ describe('a file that cannot be read', () => {
     expect(first + (await f.idle(10_000))).toHaveLength(6);
   });
 });
+
+describe('deleted and made again under the same name', () => {
+  // Many file systems give the new file the inode of the old one.
+  test.each(['shorter', 'as long', 'longer'] as const)(
+    '%s than before, while the agent looks on',
+    async (length) => {
+      const { f, write, at } = await setUp();
+      const fresh = { shorter: 'b\n', 'as long': 'b1b1b1\n', longer: 'b1b1b1\nb2\n' }[length];
+      await write('app.log', 'a1a1a1\n');
+      await f.look();
+      await unlink(at('app.log'));
+      await f.look();
+      await write('app.log', fresh);
+      expect(await f.look()).toBe(fresh);
+    },
+  );
+
+  test.each(['shorter', 'as long', 'longer'] as const)(
+    '%s than before, between two looks',
+    async (length) => {
+      const { f, write, at } = await setUp();
+      const fresh = { shorter: 'b\n', 'as long': 'b1b1b1\n', longer: 'b1b1b1\nb2\n' }[length];
+      await write('app.log', 'a1a1a1\n');
+      await f.look();
+      await write('app.log', 'a2\n'); // not read yet: it comes through the open file
+      await unlink(at('app.log'));
+      await write('app.log', fresh);
+      expect((await f.look()).split('\n').toSorted()).toEqual(`a2\n${fresh}`.split('\n').toSorted());
+    },
+  );
+
+  test.each(['shorter', 'as long', 'longer'] as const)(
+    '%s than before, while the agent is down',
+    async (length) => {
+      const { f, write, at } = await setUp();
+      const fresh = { shorter: 'b\n', 'as long': 'b1b1b1\n', longer: 'b1b1b1\nb2\n' }[length];
+      await write('app.log', 'a1a1a1\n');
+      await f.look();
+      await f.restart(async () => {
+        await unlink(at('app.log'));
+        await write('app.log', fresh);
+      });
+      expect(await f.look()).toBe(fresh);
+    },
+  );
+});
