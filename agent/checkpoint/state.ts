@@ -168,6 +168,11 @@ export function apply(state: CheckpointState, entry: Entry): void {
   }
 }
 
+/** Whether an intent without a commit holds bytes of this file, which may then have to be read again. */
+export function hasOpenIntent(state: Pick<CheckpointState, 'open'>, fileId: string): boolean {
+  return [...state.open.values()].some((intent) => intent.ranges.some((range) => range.file === fileId));
+}
+
 /** The fewest entries that give `state` again; what a compacted journal begins with. */
 export function snapshot(state: CheckpointState): Entry[] {
   const entries: Entry[] = [

@@ -6,7 +6,7 @@ import { basename, dirname } from 'node:path';
 import { messageOf } from '../../shared/errors.ts';
 import type { RepeatedLog } from '../../shared/telemetry/repeated-log.ts';
 import type { Journal } from '../checkpoint/journal.ts';
-import type { FileState } from '../checkpoint/state.ts';
+import { type FileState, hasOpenIntent } from '../checkpoint/state.ts';
 import { deviceOf, type Directory, listDirectory } from '../discover/directory.ts';
 import type { FileSystem } from '../discover/file-system.ts';
 import { fits } from '../discover/fingerprint.ts';
@@ -31,9 +31,6 @@ export function absentFiles(options: AbsentFilesOptions): AbsentFiles {
   /** Not found by the last look. One look can miss a file that is being renamed; two in a row do not. */
   let missing = new Set<string>();
 
-  const hasOpenIntent = (id: string): boolean =>
-    [...journal.state.open.values()].some((intent) => intent.ranges.some((range) => range.file === id));
-
   /** Whether the file at `path`, which has this one's inode, is this one. An inode is used again when its file is gone. */
   const isSame = async (state: FileState, path: string, sizeBytes: number): Promise<boolean> => {
     if (sizeBytes < state.offset) return false;
@@ -56,7 +53,7 @@ export function absentFiles(options: AbsentFilesOptions): AbsentFiles {
     if (sizeBytes === state.offset) return 'there';
     try {
       if (await isSame(state, path, sizeBytes)) await options.follow(path);
-      else if (!hasOpenIntent(state.id)) options.forget(state);
+      else if (!hasOpenIntent(journal.state, state.id)) options.forget(state);
     } catch (error) {
       log.error(`open ${path}`, { path, err: error }, `cannot read a rotated log file: ${messageOf(error)}`);
     }
@@ -73,7 +70,7 @@ export function absentFiles(options: AbsentFilesOptions): AbsentFiles {
         if (!directories.has(name)) directories.set(name, await listDirectory(fs, name));
         const directory = directories.get(name);
         if (directory === undefined || (await lookFor(state, directory)) === 'there') continue;
-        if (missing.has(state.id) && !hasOpenIntent(state.id)) options.forget(state);
+        if (missing.has(state.id) && !hasOpenIntent(journal.state, state.id)) options.forget(state);
         else nowMissing.add(state.id);
       }
       missing = nowMissing;

@@ -8,7 +8,7 @@ import { errnoOf, messageOf } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
 import type { RepeatedLog } from '../../shared/telemetry/repeated-log.ts';
 import type { Journal } from '../checkpoint/journal.ts';
-import type { FileState } from '../checkpoint/state.ts';
+import { type FileState, hasOpenIntent } from '../checkpoint/state.ts';
 import { listDirectory } from '../discover/directory.ts';
 import type { FileStat, FileSystem, OpenFile } from '../discover/file-system.ts';
 import { FINGERPRINT_BYTES, fingerprintOf, fits } from '../discover/fingerprint.ts';
@@ -34,7 +34,6 @@ export interface LogFilesOptions {
 
 export interface LogFiles {
   readonly all: Iterable<LogFile>;
-  byId(id: string): LogFile | undefined;
   /** Looks for new, renamed and vanished files. */
   scan(): Promise<void>;
   /** Looks for new bytes and truncation in the open files, and lets finished ones go. */
@@ -193,13 +192,10 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     file.insideLongLine = false;
   };
 
-  const hasOpenIntent = (id: string): boolean =>
-    [...journal.state.open.values()].some((intent) => intent.ranges.some((range) => range.file === id));
-
   const letGo = async (file: LogFile, links: number): Promise<void> => {
     const { state } = file;
     // What is read and has no intent yet, or no commit, may have to be read again.
-    if (state.offset !== file.position.offset || hasOpenIntent(state.id)) return;
+    if (state.offset !== file.position.offset || hasOpenIntent(journal.state, state.id)) return;
     files.delete(state.key);
     await file.handle.close();
     logger.debug({ path: state.path, file: state.id, offset: state.offset }, 'finished a rotated file');
@@ -262,7 +258,6 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     get all() {
       return files.values();
     },
-    byId: (id) => [...files.values()].find((file) => file.state.id === id),
     scan: async () => {
       const { files: found, refused } = await scan(fs, options.include, options.exclude);
       for (const { path, reason } of refused) {

@@ -64,5 +64,4 @@ export function statusSchema(port: number) {
     .meta({ description: 'Server for `/metrics`, `/healthz`, `/readyz` and `/status`; `false` for none.' });
 }
 
-export type LogConfig = DeepReadonly<z.output<typeof logSchema>>;
 export type StatusConfig = DeepReadonly<z.output<ReturnType<typeof statusSchema>>>;

@@ -22,14 +22,17 @@ export async function countRecords(
   }
 }
 
-/** Every record of a topic as Apache's console consumer prints it, in offset order within a partition. */
-export async function readTopic(
+/**
+ * The values of all records of a topic as Apache's console consumer prints them, byte for byte, each with a newline.
+ * Partitions are mixed; the records of one are in order. `properties` are the formatter's.
+ */
+export async function readValues(
   topic: string,
   bootstrap: readonly string[] = sharedStack().bootstrap,
-): Promise<TopicLine[]> {
+  properties: readonly string[] = [],
+): Promise<Buffer> {
   const count = await countRecords(topic, bootstrap);
-  if (count === 0) return [];
-  const { stdout } = await kafkaTool(
+  const { stdoutBytes } = await kafkaTool(
     'org.apache.kafka.tools.consumer.ConsoleConsumer',
     [
       `--bootstrap-server=${bootstrap.join(',')}`,
@@ -37,12 +40,19 @@ export async function readTopic(
       `--max-messages=${count}`,
       '--from-beginning',
       '--timeout-ms=30000',
-      '--property=print.partition=true',
-      '--property=key.separator=|',
+      ...properties.map((property) => `--property=${property}`),
     ],
     { timeoutMs: 120_000 },
   );
-  return stdout
+  return stdoutBytes;
+}
+
+/** Every record of a topic as Apache's console consumer prints it, in offset order within a partition. */
+export async function readTopic(topic: string, bootstrap?: readonly string[]): Promise<TopicLine[]> {
+  if ((await countRecords(topic, bootstrap)) === 0) return [];
+  const printed = await readValues(topic, bootstrap, ['print.partition=true', 'key.separator=|']);
+  return printed
+    .toString()
     .trimEnd()
     .split('\n')
     .map((line) => {

@@ -4,11 +4,10 @@ import { expect, test } from 'vitest';
 import { openCluster } from '../../../shared/kafka/cluster.ts';
 import { fetchRequest } from '../../../shared/kafka/requests/fetch.ts';
 import { silentLogger } from '../../../shared/telemetry/logger.ts';
-import { countRecords } from '../../support/read-topic.ts';
+import { countRecords, readValues } from '../../support/read-topic.ts';
 import { freshTopic, sharedStack } from '../../support/shared-stack.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import { agentHost } from './agent-host.ts';
-import { readValues } from './read-values.ts';
 
 /** Ids of the codecs in the attributes of a record batch (Kafka protocol guide, Record Batch). */
 const CODEC_IDS = { none: 0, gzip: 1, lz4: 3, zstd: 4 } as const;

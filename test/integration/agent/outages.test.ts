@@ -4,13 +4,12 @@ import { expect, onTestFinished, test } from 'vitest';
 import { createTopic, describeTopic, topicIsReady } from '../../../scripts/stack/kafka-admin.ts';
 import { kafkaTool } from '../../../scripts/stack/kafka-tool.ts';
 import { type LocalStack, startStack } from '../../../scripts/stack/stack.ts';
-import { countRecords } from '../../support/read-topic.ts';
+import { countRecords, readValues } from '../../support/read-topic.ts';
 import { freshTopic, sharedStack } from '../../support/shared-stack.ts';
 import { uniqueName } from '../../support/unique-name.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import { agentHost, peakMemoryBytes } from './agent-host.ts';
 import { judgeLines, lineWriter } from './line-writer.ts';
-import { readValues } from './read-values.ts';
 
 const NOTHING_WRONG = { missing: [], doubled: [] };
 const MIB = 1024 * 1024;

@@ -2,11 +2,10 @@ import { appendFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { kafkaTool } from '../../../scripts/stack/kafka-tool.ts';
-import { countRecords } from '../../support/read-topic.ts';
+import { countRecords, readValues } from '../../support/read-topic.ts';
 import { freshTopic, sharedStack } from '../../support/shared-stack.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import { agentHost } from './agent-host.ts';
-import { readValues } from './read-values.ts';
 
 function arrived(topic: string, records: number): Promise<unknown> {
   return waitFor(async () => (await countRecords(topic)) >= records, {
