@@ -1,7 +1,6 @@
 /** One log file that a pipeline follows, whatever its name is at the moment. */
 import type { FileState } from '../checkpoint/state.ts';
-import type { FileStat, OpenFile } from '../discover/file-system.ts';
-import { FINGERPRINT_BYTES, fits } from '../discover/fingerprint.ts';
+import type { OpenFile } from '../discover/file-system.ts';
 import type { ReadPosition } from './read-lines.ts';
 
 export interface LogFile {
@@ -34,19 +33,4 @@ export function hasWork(file: LogFile): boolean {
 /** A last line without newline that nobody will complete: the file is detached and has been quiet for the bound. */
 export function isFinal(file: LogFile, nowMs: number, partialLineTimeoutMs: number): boolean {
   return file.detached && nowMs - file.grewMs >= partialLineTimeoutMs;
-}
-
-/** Too short for a log file to be emptied and to grow beyond what was read of it; unless it is a small one. */
-const LONG_MS = 1_000;
-
-/** Whether the file was emptied since the last look; there may be new lines in it already. */
-export async function wasEmptied(file: LogFile, { sizeBytes }: FileStat, nowMs: number): Promise<boolean> {
-  if (sizeBytes < file.position.offset) return true;
-  const { fingerprint } = file.state;
-  // Where the size does not tell, the first bytes do. They are read when the size is suspicious, while they are few, and
-  // when nobody has looked for long, because brokers held up the reading.
-  const shrank = sizeBytes < file.sizeBytes;
-  const short = fingerprint.bytes < FINGERPRINT_BYTES && sizeBytes > fingerprint.bytes;
-  const unwatched = sizeBytes !== file.sizeBytes && nowMs - file.lookedMs > LONG_MS;
-  return (shrank || short || unwatched) && !(await fits(file.handle, fingerprint));
 }

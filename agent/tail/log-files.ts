@@ -8,13 +8,15 @@ import { errnoOf, messageOf } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
 import type { RepeatedLog } from '../../shared/telemetry/repeated-log.ts';
 import type { Journal } from '../checkpoint/journal.ts';
-import { type FileState, hasOpenIntent } from '../checkpoint/state.ts';
+import { hasOpenIntent } from '../checkpoint/state.ts';
 import { listDirectory } from '../discover/directory.ts';
-import type { FileStat, FileSystem, OpenFile } from '../discover/file-system.ts';
+import type { FileSystem, OpenFile } from '../discover/file-system.ts';
 import { FINGERPRINT_BYTES, fingerprintOf, fits } from '../discover/fingerprint.ts';
 import { type FoundFile, scan } from '../discover/scan.ts';
 import { absentFiles } from './absent-files.ts';
-import { hasWork, isFinal, type LogFile, wasEmptied } from './log-file.ts';
+import { createKnownFiles } from './known-files.ts';
+import { hasWork, isFinal, type LogFile } from './log-file.ts';
+import { watchTruncation } from './truncation.ts';
 
 export interface LogFilesOptions {
   fs: FileSystem;
@@ -26,7 +28,7 @@ export interface LogFilesOptions {
   partialLineTimeoutMs: number;
   maxOpenFiles: number;
   /** Bytes that went away unread. */
-  onLost(bytes: number, reason: 'truncated' | 'read-error'): void;
+  readonly onLost: (bytes: number, reason: 'truncated' | 'read-error') => void;
   clock: Clock;
   logger: Logger;
   log: RepeatedLog;
@@ -45,14 +47,8 @@ export interface LogFiles {
   close(): Promise<void>;
 }
 
-const NEWLINE = 0x0a;
 /** How often files that left the globs are looked for: they may have grown, or be gone and ready to be forgotten. */
 const ABSENT_INTERVAL_MS = 60_000;
-
-async function lastByteIsNewline(handle: OpenFile, sizeBytes: number): Promise<boolean> {
-  const last = Buffer.alloc(1);
-  return (await handle.read(last, 0, 1, sizeBytes - 1)) === 0 || last[0] === NEWLINE;
-}
 
 export function createLogFiles(options: LogFilesOptions): LogFiles {
   const { fs, journal, clock, logger, log } = options;
@@ -63,53 +59,8 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
   /** A pipeline that never ran before gives startAt its meaning. */
   const firstRun = journal.state.nextFile === 1;
 
-  /** What the journal remembers, by device and inode; the last incarnation wins. */
-  const remembered = new Map([...journal.state.files.values()].map((state) => [state.key, state]));
-
-  const forget = (state: FileState): void => {
-    journal.append({ t: 'forget', id: state.id });
-    remembered.delete(state.key);
-  };
-
-  const newState = async (
-    handle: OpenFile,
-    stat: FileStat,
-    path: string,
-    offset: number,
-  ): Promise<FileState> => {
-    const skipping = offset > 0 && !(await lastByteIsNewline(handle, offset));
-    const fingerprint = await fingerprintOf(handle, Math.min(stat.sizeBytes, FINGERPRINT_BYTES));
-    const n = journal.state.nextFile; // taken after the reads: a scan and a poll may both be at this
-    const state: FileState = { id: `${stat.key}-${n}`, key: stat.key, path, fingerprint, offset, skipping };
-    journal.append({ t: 'counters', file: n + 1, intent: 0 }, { t: 'file', ...state });
-    const applied = journal.state.files.get(state.id)!;
-    remembered.set(stat.key, applied);
-    return applied;
-  };
-
-  const recognise = async (handle: OpenFile, stat: FileStat, path: string): Promise<FileState> => {
-    const known = remembered.get(stat.key);
-    if (known === undefined) {
-      const atEnd = options.startAt === 'end' && firstRun && !scanned;
-      return newState(handle, stat, path, atEnd ? stat.sizeBytes : 0);
-    }
-    if (!(await fits(handle, known.fingerprint))) {
-      logger.info(
-        { path, was: known.path },
-        'the inode belongs to another file now; reading it from the beginning',
-      );
-    } else if (stat.sizeBytes < known.offset) {
-      logger.warn(
-        { path, readBytes: known.offset, sizeBytes: stat.sizeBytes },
-        'the file was truncated while nobody looked; reading it from the beginning',
-      );
-    } else {
-      if (known.path !== path) journal.append({ t: 'move', id: known.id, path });
-      return known;
-    }
-    forget(known);
-    return newState(handle, stat, path, 0);
-  };
+  const known = createKnownFiles({ journal, logger });
+  const truncation = watchTruncation({ known, onLost: options.onLost, logger });
 
   const adopt = async (path: string, detached: boolean, predecessor?: string): Promise<void> => {
     const handle = await fs.open(path);
@@ -119,7 +70,8 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
         await handle.close(); // another name of a file that was opened a moment ago
         return;
       }
-      const state = await recognise(handle, stat, path);
+      const fromEnd = options.startAt === 'end' && firstRun && !scanned;
+      const state = await known.recognise(handle, stat, path, fromEnd ? stat.sizeBytes : 0);
       const { offset, skipping } = state;
       files.set(stat.key, {
         state,
@@ -170,27 +122,9 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     follow: async (path) => {
       if (files.size < options.maxOpenFiles) await adopt(path, true);
     },
-    forget,
+    forget: known.forget,
     log,
   });
-
-  const sayTruncated = (file: LogFile, unreadBytes: number, message: string): void => {
-    if (unreadBytes > 0) options.onLost(unreadBytes, 'truncated');
-    const { path } = file.state;
-    const fields = { path, readBytes: file.position.offset, knownBytes: file.sizeBytes, unreadBytes };
-    logger[unreadBytes > 0 ? 'error' : 'info'](fields, message);
-  };
-
-  const startOver = async (file: LogFile, stat: FileStat): Promise<void> => {
-    const { path } = file.state;
-    const unreadBytes = Math.max(0, file.sizeBytes - file.position.offset);
-    sayTruncated(file, unreadBytes, 'the file was truncated; reading it from the beginning');
-    forget(file.state);
-    file.state = await newState(file.handle, stat, path, 0);
-    file.position = { offset: 0, skipping: false };
-    file.partialAtBytes = undefined;
-    file.insideLongLine = false;
-  };
 
   const letGo = async (file: LogFile, links: number): Promise<void> => {
     const { state } = file;
@@ -200,17 +134,14 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     await file.handle.close();
     logger.debug({ path: state.path, file: state.id, offset: state.offset }, 'finished a rotated file');
     // A deleted file's inode will be used again; one that has a name somewhere may come back into the globs.
-    if (links === 0) forget(state);
+    if (links === 0) known.forget(state);
   };
 
   const pollOne = async (file: LogFile): Promise<void> => {
     const nowMs = clock.monotonicMs();
     const stat = await file.handle.stat();
     file.waits = false;
-    if (await wasEmptied(file, stat, nowMs)) await startOver(file, stat);
-    else if (stat.sizeBytes < file.sizeBytes) {
-      sayTruncated(file, file.sizeBytes - stat.sizeBytes, 'the file was cut off behind what was read');
-    }
+    await truncation.look(file, stat, nowMs);
     file.lookedMs = nowMs;
     if (stat.sizeBytes !== file.sizeBytes) {
       file.sizeBytes = stat.sizeBytes;

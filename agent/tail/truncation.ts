@@ -1,0 +1,62 @@
+/** What becomes of a file whose content was taken away while it was followed: copytruncate, or a rewrite in place. */
+import type { Logger } from '../../shared/telemetry/logger.ts';
+import type { FileStat } from '../discover/file-system.ts';
+import { FINGERPRINT_BYTES, fits } from '../discover/fingerprint.ts';
+import type { KnownFiles } from './known-files.ts';
+import type { LogFile } from './log-file.ts';
+
+export interface Truncation {
+  /** Sees whether the file was emptied or cut off since the last look, and if so begins anew or says what is gone. */
+  look(file: LogFile, stat: FileStat, nowMs: number): Promise<void>;
+}
+
+export interface TruncationOptions {
+  known: KnownFiles;
+  /** Bytes that went away unread. */
+  readonly onLost: (bytes: number, reason: 'truncated') => void;
+  logger: Logger;
+}
+
+/** Too short for a log file to be emptied and to grow beyond what was read of it; unless it is a small one. */
+const LONG_MS = 1_000;
+
+/** Whether the file was emptied since the last look; there may be new lines in it already. */
+async function wasEmptied(file: LogFile, { sizeBytes }: FileStat, nowMs: number): Promise<boolean> {
+  if (sizeBytes < file.position.offset) return true;
+  const { fingerprint } = file.state;
+  // Where the size does not tell, the first bytes do. They are read when the size is suspicious, while they are few, and
+  // when nobody has looked for long, because brokers held up the reading.
+  const shrank = sizeBytes < file.sizeBytes;
+  const short = fingerprint.bytes < FINGERPRINT_BYTES && sizeBytes > fingerprint.bytes;
+  const unwatched = sizeBytes !== file.sizeBytes && nowMs - file.lookedMs > LONG_MS;
+  return (shrank || short || unwatched) && !(await fits(file.handle, fingerprint));
+}
+
+export function watchTruncation({ known, onLost, logger }: TruncationOptions): Truncation {
+  const say = (file: LogFile, unreadBytes: number, message: string): void => {
+    if (unreadBytes > 0) onLost(unreadBytes, 'truncated');
+    const { path } = file.state;
+    const fields = { path, readBytes: file.position.offset, knownBytes: file.sizeBytes, unreadBytes };
+    logger[unreadBytes > 0 ? 'error' : 'info'](fields, message);
+  };
+
+  const startOver = async (file: LogFile, stat: FileStat): Promise<void> => {
+    const { path } = file.state;
+    const unreadBytes = Math.max(0, file.sizeBytes - file.position.offset);
+    say(file, unreadBytes, 'the file was truncated; reading it from the beginning');
+    known.forget(file.state);
+    file.state = await known.remember(file.handle, stat, path, 0);
+    file.position = { offset: 0, skipping: false };
+    file.partialAtBytes = undefined;
+    file.insideLongLine = false;
+  };
+
+  return {
+    look: async (file, stat, nowMs) => {
+      if (await wasEmptied(file, stat, nowMs)) await startOver(file, stat);
+      else if (stat.sizeBytes < file.sizeBytes) {
+        say(file, file.sizeBytes - stat.sizeBytes, 'the file was cut off behind what was read');
+      }
+    },
+  };
+}
