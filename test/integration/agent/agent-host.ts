@@ -10,9 +10,19 @@ export interface PipelineFile {
   topic: string;
   /** YAML lines under `kafka:`. */
   kafka?: string[];
+  /** With the intervals that users have by default; else they are short, so that tests are quick. */
+  defaultIntervals?: boolean;
   /** Further YAML, from the left margin. */
   yaml?: string;
 }
+
+const SHORT_INTERVALS = `  lingerMs: 20
+discovery:
+  scanIntervalMs: 100
+  pollIntervalMs: 20
+  closeRotatedAfterMs: 300
+  partialLineTimeoutMs: 300
+`;
 
 export interface AgentHost {
   stateDir: string;
@@ -58,7 +68,8 @@ status:
   port: ${port}
 ${options.agent ?? ''}`,
   );
-  for (const [name, { topic, kafka = [], yaml = '' }] of Object.entries(pipelines)) {
+  for (const [name, pipeline] of Object.entries(pipelines)) {
+    const { topic, kafka = [], defaultIntervals = false, yaml = '' } = pipeline;
     await mkdir(join(logs!, name), { recursive: true });
     await writeFile(
       join(pipelinesDir!, `${name}.yaml`),
@@ -66,13 +77,7 @@ ${options.agent ?? ''}`,
   include: [${logs}/${name}/*.log*]
 kafka:
   topic: ${topic}
-  lingerMs: 20
-${kafka.map((line) => `  ${line}\n`).join('')}discovery:
-  scanIntervalMs: 100
-  pollIntervalMs: 20
-  closeRotatedAfterMs: 300
-  partialLineTimeoutMs: 300
-${yaml}`,
+${kafka.map((line) => `  ${line}\n`).join('')}${defaultIntervals ? '' : SHORT_INTERVALS}${yaml}`,
     );
   }
 

@@ -1,0 +1,111 @@
+/**
+ * The table that agents are compared by: lines missing (doubled), each column counted in the topic by Apache's console
+ * consumer. The agent is the built `skald` with its default intervals, on real brokers that acknowledge with all replicas.
+ */
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, expect, onTestFinished, test } from 'vitest';
+import { agentHost, type AgentHost } from '../integration/agent/agent-host.ts';
+import { judgeTopic } from '../support/judge-topic.ts';
+import { type NumberedLog, numberedLog, writeSteadily } from '../support/numbered-log.ts';
+import { countRecords } from '../support/read-topic.ts';
+import type { RunningSkald } from '../support/run-skald.ts';
+import { freshTopic } from '../support/shared-stack.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const row: string[] = [];
+
+afterAll(() => void process.stdout.write(`lines missing (doubled): ${row.join(' | ')}\n`));
+
+const EACH_ONCE_IN_ORDER = { missing: [], doubled: [], outOfOrder: 0 };
+
+interface World {
+  topic: string;
+  host: AgentHost;
+  log: NumberedLog;
+  /** Beside the log. */
+  at(name: string): string;
+}
+
+async function world(): Promise<World> {
+  const topic = await freshTopic({ partitions: 6 });
+  const yaml = 'partitioner:\n  stickyMs: 500\n';
+  const host = await agentHost({ app: { topic, defaultIntervals: true, yaml } });
+  const at = (name: string): string => join(host.logs, 'app', name);
+  const log = numberedLog(at('app.log'));
+  onTestFinished(() => log.close());
+  return { topic, host, log, at };
+}
+
+/** Waits until every line came, ends the agent, and counts. */
+async function judge(column: string, { topic, log }: World, agent: RunningSkald) {
+  const { written } = log;
+  await waitFor(async () => (await countRecords(topic)) >= written, {
+    timeoutMs: 60_000,
+    what: `all ${written} lines in the topic`,
+  }).catch(() => {}); // the judgement says more
+  agent.signal('SIGTERM');
+  expect(await agent.exited()).toMatchObject({ code: 0 });
+  const { records, ...judgement } = await judgeTopic(topic, written);
+  const { missing } = judgement;
+  row.push(`${column}, ${written} lines: ${missing.length} (${records - (written - missing.length)})`);
+  return judgement;
+}
+
+/** Starts the agent, ends it by `signal` three times while lines are written and sent, and starts it again each time. */
+async function endThreeTimes(w: World, signal: 'SIGKILL' | 'SIGTERM', lines: number): Promise<RunningSkald> {
+  const writing = writeSteadily(w.log, { lines, overMs: 8_000 });
+  for (let round = 0; round < 3; round += 1) {
+    const before = await countRecords(w.topic);
+    const agent = w.host.start();
+    await waitFor(async () => (await countRecords(w.topic)) > before, {
+      timeoutMs: 30_000,
+      what: `the first lines of round ${round} in the topic`,
+    });
+    await delay(Math.random() * 500); // any moment will do, and each run tries others
+    agent.signal(signal);
+    expect(await agent.exited()).toMatchObject(signal === 'SIGKILL' ? { signal } : { code: 0 });
+  }
+  const last = w.host.start();
+  await writing;
+  return last;
+}
+
+test('kill -9 three times in 1.35 M lines', async () => {
+  const w = await world();
+  const agent = await endThreeTimes(w, 'SIGKILL', 1_350_000);
+  expect(await judge('kill -9 three times', w, agent)).toEqual(EACH_ONCE_IN_ORDER);
+});
+
+test('SIGTERM three times', async () => {
+  const w = await world();
+  const agent = await endThreeTimes(w, 'SIGTERM', 400_000);
+  expect(await judge('SIGTERM three times', w, agent)).toEqual(EACH_ONCE_IN_ORDER);
+});
+
+test.each([
+  ['rename each second', 1_000, 412_000],
+  ['rename each 0.25 s', 250, 400_000],
+] as const)('%s', async (column, intervalMs, lines) => {
+  const w = await world();
+  const agent = w.host.start();
+  let rotations = 0;
+  await writeSteadily(w.log, { lines, overMs: 6_000 }, (passedMs) => {
+    if (passedMs < (rotations + 1) * intervalMs) return;
+    rotations += 1;
+    w.log.rename(w.at(`app.log.${rotations}`));
+  });
+  expect(rotations).toBeGreaterThanOrEqual(Math.floor(6_000 / intervalMs) - 1);
+  expect(await judge(column, w, agent)).toEqual(EACH_ONCE_IN_ORDER);
+});
+
+test('copytruncate while the writer is quiet', async () => {
+  const w = await world();
+  const agent = w.host.start();
+  for (let round = 1; round <= 12; round += 1) {
+    await writeSteadily(w.log, { lines: 2_000, overMs: 400 });
+    await delay(400); // quiet for longer than the default poll interval, as a log is that logrotate copies at night
+    w.log.copyTruncate(w.at(`app-${round}.old`));
+  }
+  expect(await judge('copytruncate', w, agent)).toEqual(EACH_ONCE_IN_ORDER);
+});

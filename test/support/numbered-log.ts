@@ -1,0 +1,67 @@
+/** A log file of numbered lines, and what rotation does to it, by plain synchronous calls: the test knows every line. */
+import { closeSync, copyFileSync, ftruncateSync, openSync, renameSync, writeSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+
+export interface NumberedLog {
+  /** Lines so far: `<file> 1` to `<file> <written>`, where the file's number grows with each rotation. */
+  readonly written: number;
+  write(lines: number): void;
+  /** As logrotate does it by default, and the writer that is told to open its file again. */
+  rename(to: string): void;
+  /** As logrotate's `copytruncate`: nothing is written between the two. */
+  copyTruncate(to: string): void;
+  close(): void;
+}
+
+const PADDING = 'GET /api/v1/orders?page=17 HTTP/1.1 200 5316 "-" "curl/8.5.0" rt=0.017 up=0.016 '.repeat(2);
+
+/** Opens `path` for appending. Lines are of 20 to 140 bytes. */
+export function numberedLog(path: string): NumberedLog {
+  let descriptor = openSync(path, 'a');
+  let written = 0;
+  let file = 0;
+  return {
+    get written() {
+      return written;
+    },
+    write: (lines) => {
+      let text = '';
+      for (const end = written + lines; written < end;) {
+        written += 1;
+        text += `${file} ${written} ${PADDING.slice(written % 41, 41 + (written % 97))}\n`;
+      }
+      const bytes = Buffer.from(text, 'latin1');
+      for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at);
+    },
+    rename: (to) => {
+      renameSync(path, to);
+      closeSync(descriptor);
+      descriptor = openSync(path, 'a');
+      file += 1;
+    },
+    copyTruncate: (to) => {
+      copyFileSync(path, to);
+      ftruncateSync(descriptor, 0);
+      file += 1;
+    },
+    close: () => closeSync(descriptor),
+  };
+}
+
+const STEP_MS = 5;
+
+/** Writes `lines` lines evenly over `overMs`, in small pieces; `each` is called after every piece with the time since the start. */
+export async function writeSteadily(
+  log: NumberedLog,
+  { lines, overMs }: { lines: number; overMs: number },
+  each: (passedMs: number) => void = () => {},
+): Promise<void> {
+  const first = log.written;
+  const startMs = performance.now();
+  for (let left = lines; left > 0; left = first + lines - log.written) {
+    const passedMs = performance.now() - startMs;
+    log.write(Math.min(left, Math.ceil((lines * passedMs) / overMs) - (log.written - first)));
+    each(passedMs);
+    await delay(STEP_MS);
+  }
+}
