@@ -17,7 +17,6 @@ import { createRegistry } from '../shared/telemetry/metrics.ts';
 import { startStatusServer } from '../shared/telemetry/status-server.ts';
 import { agentReport } from './agent-report.ts';
 import { pooledEncoder } from './batch/encoder.ts';
-import { budgetShare } from './budget-share.ts';
 import { openJournalFile } from './checkpoint/journal-file.ts';
 import { nodeFileSystem } from './discover/file-system.ts';
 import { memoryBudget } from './memory-budget.ts';
@@ -64,8 +63,9 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   const directoryOf = (name: string): string => path.join(stateDir, 'pipelines', name);
 
   const startOne = async (pipeline: PipelineConfig): Promise<RunningPipeline> => {
-    const share = budgetShare(budget);
-    const lease = clusters.lease(pipeline.kafka.cluster);
+    const { cluster } = pipeline.kafka;
+    const share = budget.share(cluster);
+    const lease = clusters.lease(cluster);
     const giveBack = async (): Promise<void> => {
       share.close();
       await lease.release();
@@ -76,7 +76,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
         host,
         rack,
         cluster: lease.cluster,
-        metadataMaxAgeMs: config.clusters[pipeline.kafka.cluster]!.metadataMaxAgeMs,
+        metadataMaxAgeMs: config.clusters[cluster]!.metadataMaxAgeMs,
         journalFile: await openJournalFile(path.join(directoryOf(pipeline.name), 'journal')),
         fsyncPolicy: config.journal,
         maxOpenFiles: limits.maxOpenFiles,

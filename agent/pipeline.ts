@@ -17,7 +17,7 @@ import { type FsyncPolicy, openJournal } from './checkpoint/journal.ts';
 import type { JournalFile } from './checkpoint/journal-file.ts';
 import type { Intent } from './checkpoint/state.ts';
 import type { FileSystem } from './discover/file-system.ts';
-import type { MemoryBudget } from './memory-budget.ts';
+import type { BudgetShare } from './memory-budget.ts';
 import { createPartitioner } from './publish/create-partitioner.ts';
 import { createPublisher } from './publish/publisher.ts';
 import type { BatchSettings } from './publish/seal.ts';
@@ -39,7 +39,7 @@ export interface PipelineOptions {
   encoder: BatchEncoder;
   /** Encode jobs that may be under way at once; keeps the workers busy and the queue short. */
   encodeAhead: number;
-  budget: MemoryBudget;
+  budget: BudgetShare;
   fs: FileSystem;
   clock: Clock;
   random: Random;

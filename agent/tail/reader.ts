@@ -4,7 +4,7 @@ import type { Clock } from '../../shared/clock.ts';
 import type { RepeatedLog } from '../../shared/telemetry/repeated-log.ts';
 import type { Batcher } from '../batch/batcher.ts';
 import type { Journal } from '../checkpoint/journal.ts';
-import type { MemoryBudget } from '../memory-budget.ts';
+import type { BudgetShare } from '../memory-budget.ts';
 import { isFinal, type LogFile } from './log-file.ts';
 import { readLines, type ReadLimits, type ReadResult } from './read-lines.ts';
 
@@ -12,7 +12,7 @@ const NEWLINE = 0x0a;
 
 export interface ReaderOptions {
   batcher: Batcher;
-  budget: MemoryBudget;
+  budget: BudgetShare;
   journal: Journal;
   /** Resolves when every batch that was handed over has its intent; false when some never will, because the agent stops. */
   published(): Promise<boolean>;
@@ -36,10 +36,12 @@ export interface Reader {
 export function createReader(options: ReaderOptions): Reader {
   const { batcher, budget, journal, clock, log, signal } = options;
 
-  const take = async (bytes: number): Promise<boolean> => {
-    if (budget.tryTake(bytes)) return true;
-    await batcher.handOver(); // what we hold ourselves must be on its way before we wait for others
-    return budget.take(bytes, signal);
+  /** How much of `bytes` was taken; 0 when it is time to stop. */
+  const take = async (bytes: number): Promise<number> => {
+    if (budget.tryTake(bytes)) return bytes;
+    await batcher.handOver(); // what we hold ourselves must be on its way before we wait
+    const fewer = Math.min(bytes, budget.ownBytes); // for more, we might wait for other pipelines
+    return (await budget.take(fewer, signal)) ? fewer : 0;
   };
 
   const skip = async (
@@ -90,8 +92,9 @@ export function createReader(options: ReaderOptions): Reader {
 
   return {
     readSome: async (file) => {
-      const chunkBytes = Math.max(1, Math.min(batcher.roomBytes, file.sizeBytes - file.position.offset));
-      if (!(await take(chunkBytes))) return false;
+      const wantedBytes = Math.max(1, Math.min(batcher.roomBytes, file.sizeBytes - file.position.offset));
+      const chunkBytes = await take(wantedBytes);
+      if (chunkBytes === 0) return false;
       const result = await readChunk(file, chunkBytes);
       if (result.kind === 'lines') {
         const { bytes, end, terminated, next } = result;

@@ -70,7 +70,7 @@ export function createWorld(seed: number, options: { fsync?: FsyncPolicy['fsync'
       maxOpenFiles: 100,
       encoder: inlineEncoder(),
       encodeAhead: 2,
-      budget: memoryBudget(1 << 20),
+      budget: memoryBudget(1 << 20).share('main'),
       fs: disk.fileSystem(mine),
       clock: { ...clock, sleep: (ms, signal) => mine.through(clock.sleep(ms, signal)) },
       random,

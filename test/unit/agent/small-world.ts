@@ -116,7 +116,7 @@ export function smallWorld(options: SmallWorldOptions = {}) {
       maxOpenFiles: 100,
       encoder: inlineEncoder(),
       encodeAhead: 2,
-      budget,
+      budget: budget.share('main'),
       fs: fs ?? disk.fileSystem(life),
       clock,
       random,

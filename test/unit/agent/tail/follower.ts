@@ -72,7 +72,7 @@ export async function follower(directory: string, options: FollowerOptions = {})
         handOverIfDue: () => Promise.resolve(),
         handOver: () => Promise.resolve(),
       },
-      budget: memoryBudget(Number.MAX_SAFE_INTEGER),
+      budget: memoryBudget(Number.MAX_SAFE_INTEGER).share('main'),
       journal,
       published: () => Promise.resolve(true),
       maxRecordBytes: () => MAX_RECORD_BYTES,
