@@ -1,7 +1,7 @@
 /**
  * The in-flight window of one partition. The broker removes duplicates by the last five batches of a producer id, so no
- * more than that are ever without an acknowledgement, and after any failure all of them go again, in order, under the
- * same identity. Source: KIP-98 (sequence numbers), KIP-679 and the idempotent producer of Apache Kafka.
+ * batch goes more than that ahead of the oldest one without an acknowledgement, and after any failure all that have none
+ * go again, in order, under the same identity. Source: KIP-98 (sequence numbers), KIP-679 and the idempotent producer of Apache Kafka.
  */
 import { backoffMs, type Clock, type Random } from '../../shared/clock.ts';
 import { isSkaldError } from '../../shared/errors.ts';
@@ -68,6 +68,8 @@ const SIZE_CODES: readonly number[] = [KafkaCode.MESSAGE_TOO_LARGE, KafkaCode.RE
 
 interface Slot {
   batch: SealedBatch;
+  /** Its place in the order of sending. */
+  place: number;
   sent: boolean;
 }
 
@@ -76,6 +78,7 @@ type Failure = { code: number; error?: undefined } | { error: unknown; code?: un
 export function partitionSender(options: PartitionSenderOptions): PartitionSender {
   const { partition, clock, random, log, signal } = options;
   let slots: Slot[] = [];
+  let nextPlace = 0;
   let inFlight = 0;
   /** The failure of the oldest failed slot since the window last stopped. */
   let failure: { slot: Slot; why: Failure } | undefined;
@@ -98,10 +101,21 @@ export function partitionSender(options: PartitionSenderOptions): PartitionSende
     return known?.producerId === producerId && clock.monotonicMs() - known.atMs < REMEMBERED_MS;
   };
 
+  const slotFor = (batch: SealedBatch): Slot => ({ batch, place: nextPlace++, sent: false });
+
+  /**
+   * Whether a batch at `place` is among those that the broker would know again together with the oldest one. Later ones
+   * may have been acknowledged before it, when the broker appended it and answered that it was not replicated in time.
+   */
+  const isInWindow = (place: number): boolean => {
+    const [oldest] = slots;
+    return oldest === undefined || place - oldest.place < options.maxInFlight;
+  };
+
   const pump = (): void => {
     if (recovering || signal.aborted) return;
     for (const [i, slot] of slots.entries()) {
-      if (inFlight >= options.maxInFlight) return;
+      if (!isInWindow(slot.place)) return;
       if (slot.sent) continue;
       if (!mayFollow(slot, slots[i - 1])) return;
       void send(slot);
@@ -191,7 +205,7 @@ export function partitionSender(options: PartitionSenderOptions): PartitionSende
 
   return {
     get hasRoom() {
-      return slots.length < options.maxInFlight;
+      return isInWindow(nextPlace);
     },
     get healthy() {
       return !recovering;
@@ -203,11 +217,12 @@ export function partitionSender(options: PartitionSenderOptions): PartitionSende
       return slots.map((slot) => slot.batch);
     },
     submit: (batch) => {
-      slots.push({ batch, sent: false });
+      slots.push(slotFor(batch));
       pump();
     },
     adopt: (batches) => {
-      slots = [...batches.map((batch) => ({ batch, sent: false })), ...slots.slice(lost)];
+      const since = slots.slice(lost).map((slot) => slot.batch);
+      slots = [...batches, ...since].map(slotFor);
       lost = 0;
       recovering = false;
       pump();

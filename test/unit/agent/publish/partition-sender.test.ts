@@ -16,6 +16,7 @@ const NOT_LEADER_OR_FOLLOWER = 6;
 const MESSAGE_TOO_LARGE = 10;
 const RECORD_LIST_TOO_LARGE = 18;
 const NOT_ENOUGH_REPLICAS = 19;
+const NOT_ENOUGH_REPLICAS_AFTER_APPEND = 20;
 const TOPIC_AUTHORIZATION_FAILED = 29;
 const OUT_OF_ORDER_SEQUENCE_NUMBER = 45;
 const DUPLICATE_SEQUENCE_NUMBER = 46;
@@ -171,6 +172,23 @@ describe('the window', () => {
     await s.answer(1);
     expect(s.open()).toEqual([2, 3, 4, 5, 6]);
     expect(s.sender.waiting.map((b) => b.intent.n)).toEqual([2, 3, 4, 5, 6, 7]);
+  });
+
+  // NOT_ENOUGH_REPLICAS_AFTER_APPEND: the broker has the batch, and says so of the next ones only. It knows a batch again
+  // among the last five that it appended (ProducerStateEntry of Apache Kafka), whatever was acknowledged since.
+  test('is counted from the oldest batch without an acknowledgement, also when later ones have theirs', async () => {
+    const s = await setUp();
+    s.submit(1, 2, 3, 4, 5);
+    await s.answer(1, NOT_ENOUGH_REPLICAS_AFTER_APPEND);
+    for (const n of [2, 3, 4]) await s.answer(n);
+    expect(s.sender.hasRoom).toBe(false);
+    s.submit(6); // from a recovery, which does not ask
+    await s.answer(5, NOT_ENOUGH_REPLICAS_AFTER_APPEND);
+    await s.clock.advance(LONGEST_BACKOFF_MS);
+    expect(s.open()).toEqual([1, 5]);
+    await s.answer(1);
+    expect(s.open()).toEqual([5, 6]);
+    expect(s.sender.hasRoom).toBe(true);
   });
 
   test('maxInFlight 1: never two at once', async () => {
