@@ -66,10 +66,12 @@ export async function runScenario(seed: number, { fsync = 'interval', powerCuts 
     const name = names[between(random, 0, names.length - 1)]!;
     writer.write(name, between(random, 1, 40));
     if (random() < 0.1) writer.rotate(name);
-    broker.faults =
+    Object.assign(
+      broker.faults,
       random() < 0.3
         ? { lostRequests: 0.2, lostAnswers: 0.2, refusals: 0.1 }
-        : { lostRequests: 0, lostAnswers: 0, refusals: 0 };
+        : { lostRequests: 0, lostAnswers: 0, refusals: 0 },
+    );
     if (random() < 0.1) broker.moveLeader(between(random, 0, 3), between(random, 1, 3));
     if (random() < 0.05) broker.moveLeader(between(random, 0, 3), -1);
     await clock.advance(between(random, 1, 150));
@@ -87,7 +89,7 @@ export async function runScenario(seed: number, { fsync = 'interval', powerCuts 
   }
 
   for (const name of names) writer.finish(name);
-  broker.faults = { lostRequests: 0, lostAnswers: 0, refusals: 0 };
+  Object.assign(broker.faults, { lostRequests: 0, lostAnswers: 0, refusals: 0 });
   for (let partition = 0; partition < 4; partition += 1) broker.moveLeader(partition, (partition % 3) + 1);
   for (let waited = 0; waited < 600; waited += 1) {
     await clock.advance(100);

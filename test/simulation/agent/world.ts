@@ -11,7 +11,8 @@ import { processLife } from '../support/process-life.ts';
 import { seededRandom } from '../support/random.ts';
 import { simBroker } from '../support/sim-broker.ts';
 import { simClock } from '../support/sim-clock.ts';
-import { simDisk, simJournal } from '../support/sim-disk.ts';
+import { simDisk } from '../support/sim-disk.ts';
+import { simJournal } from '../support/sim-journal.ts';
 
 export const TOPIC = 'logs';
 const START_MS = Date.UTC(2026, 0, 1);

@@ -1,53 +1,48 @@
-/**
- * A Kafka cluster in memory that speaks the bytes of the real requests and follows the broker's own rules for
- * idempotent producers: the last five batches of a producer id in a partition are remembered with their offsets.
- * Source: ProducerAppendInfo and ProducerStateEntry of Apache Kafka.
- */
-import { SkaldError } from '../../../shared/errors.ts';
+/** A Kafka cluster in memory, three brokers in three racks, that speaks the bytes of the real requests. */
+import type { Random } from '../../../shared/clock.ts';
 import type { KafkaCluster } from '../../../shared/kafka/cluster.ts';
 import { KafkaCode } from '../../../shared/kafka/error-codes.ts';
 import { type KafkaRequest, ProtocolReader, ProtocolWriter } from '../../../shared/kafka/protocol.ts';
-import { type BrokerInfo, metadataRequest } from '../../../shared/kafka/requests/metadata.ts';
-import { decodeRecords } from '../../../shared/wire/decode-records.ts';
-import { verifyBatch } from '../../../shared/wire/record-batch.ts';
-import { splitRecordSet } from '../../../shared/wire/split-record-set.ts';
-import type { Random } from '../../../shared/clock.ts';
+import type { BrokerInfo } from '../../../shared/kafka/requests/metadata.ts';
 import type { ProcessLife } from './process-life.ts';
 import type { SimClock } from './sim-clock.ts';
-import { between } from './random.ts';
+import { type NetworkFaults, type NetworkState, simClient } from './sim-network.ts';
+import { type Appended, type SimPartition, simPartition } from './sim-partition.ts';
 
-interface Remembered {
-  baseSequence: number;
-  lastSequence: number;
-  baseOffset: number;
-}
-
-interface Partition {
-  leader: number;
-  lines: string[];
-  producers: Map<bigint, Remembered[]>;
-}
-
-export interface Faults {
-  /** Share of requests that are lost on their way in, and of answers that are lost on their way out. */
-  lostRequests: number;
-  lostAnswers: number;
-  /** Share of produce requests that the broker refuses with a retriable code. */
+export interface Faults extends NetworkFaults {
+  /** Share of produce requests that the broker refuses with one of `refusalCodes`. */
   refusals: number;
+  refusalCodes?: readonly number[];
+  /** InitProducerId is answered COORDINATOR_LOAD_IN_PROGRESS. */
+  coordinatorLoading?: boolean;
 }
 
 export interface SimBroker {
-  readonly partitions: readonly Partition[];
-  faults: Faults;
+  readonly partitions: readonly SimPartition[];
+  /** What topics of the same name held that were deleted. */
+  readonly deleted: readonly SimPartition[];
+  readonly faults: Faults;
+  readonly network: NetworkState;
+  /** The topic's max.message.bytes. */
+  maxMessageBytes: number;
   /** Moves the leader of a partition to another broker, or takes it away (-1). */
   moveLeader(partition: number, leader: number): void;
+  addPartition(): void;
+  /** Deletes the topic. */
+  deleteTopic(): void;
+  /** Creates it again, empty. */
+  recreateTopic(partitions: number): void;
   /** Forgets every producer, as after producer.id.expiration.ms. */
   forgetProducers(): void;
   client(life: ProcessLife): KafkaCluster;
 }
 
 const RACKS = ['rack-a', 'rack-b', 'rack-c'];
-const REMEMBERED_BATCHES = 5;
+
+const REQUEST_TIMED_OUT = 7;
+const NOT_ENOUGH_REPLICAS_AFTER_APPEND = 20;
+/** Refusals that came after the append: the broker has the batch, and says that it failed. */
+const APPENDED_CODES: readonly number[] = [REQUEST_TIMED_OUT, NOT_ENOUGH_REPLICAS_AFTER_APPEND];
 
 export function simBroker(options: {
   topic: string;
@@ -59,38 +54,28 @@ export function simBroker(options: {
   const brokers = new Map<number, BrokerInfo>(
     RACKS.map((rack, i) => [i + 1, { nodeId: i + 1, host: `broker-${i + 1}`, port: 9092, rack }]),
   );
-  const partitions: Partition[] = Array.from({ length: options.partitions }, (_, p) => ({
-    leader: (p % 3) + 1,
-    lines: [],
-    producers: new Map(),
-  }));
+  const newPartition = (p: number): SimPartition => simPartition((p % brokers.size) + 1, clock);
+  let partitions = Array.from({ length: options.partitions }, (_, p) => newPartition(p));
+  const deleted: SimPartition[] = [];
   const faults: Faults = { lostRequests: 0, lostAnswers: 0, refusals: 0 };
+  const network: NetworkState = { down: new Set(), hanging: new Set(), delayMs: 0 };
   let nextProducerId = 1000n;
 
   const append = async (
-    partition: Partition,
+    nodeId: number,
+    partition: SimPartition | undefined,
     bytes: Buffer,
-  ): Promise<{ errorCode: number; baseOffset: number }> => {
-    const [span] = splitRecordSet(bytes).batches;
-    const header = verifyBatch(bytes, span!);
-    const history = partition.producers.get(header.producerId) ?? [];
-    const known = history.find(
-      (r) =>
-        r.baseSequence === header.baseSequence &&
-        r.lastSequence === header.baseSequence + header.recordCount - 1,
-    );
-    if (known !== undefined) return { errorCode: 0, baseOffset: known.baseOffset };
-    const last = history.at(-1);
-    if (last !== undefined && header.baseSequence !== last.lastSequence + 1) {
-      return { errorCode: KafkaCode.OUT_OF_ORDER_SEQUENCE_NUMBER, baseOffset: -1 };
-    }
-    const { records } = await decodeRecords(bytes, { span: span!, maxOutputBytes: 1 << 26 });
-    const baseOffset = partition.lines.length;
-    partition.lines.push(...records.map((record) => Buffer.from(record.value!).toString()));
-    const lastSequence = header.baseSequence + header.recordCount - 1;
-    history.push({ baseSequence: header.baseSequence, lastSequence, baseOffset });
-    partition.producers.set(header.producerId, history.slice(-REMEMBERED_BATCHES));
-    return { errorCode: 0, baseOffset };
+  ): Promise<Appended> => {
+    const refuse = (errorCode: number): Appended => ({ errorCode, baseOffset: -1 });
+    const { refusalCodes = [KafkaCode.NOT_ENOUGH_REPLICAS] } = faults;
+    const refusal =
+      random() < faults.refusals ? refusalCodes[Math.floor(random() * refusalCodes.length)] : undefined;
+    if (partition === undefined) return refuse(KafkaCode.UNKNOWN_TOPIC_OR_PARTITION);
+    if (partition.leader !== nodeId) return refuse(KafkaCode.NOT_LEADER_OR_FOLLOWER);
+    if (bytes.length > broker.maxMessageBytes) return refuse(KafkaCode.MESSAGE_TOO_LARGE);
+    if (refusal === undefined) return partition.append(bytes);
+    if (APPENDED_CODES.includes(refusal)) await partition.append(bytes);
+    return refuse(refusal);
   };
 
   const produce = async (nodeId: number, request: ProtocolReader): Promise<ProtocolWriter> => {
@@ -101,14 +86,7 @@ export function simBroker(options: {
       () => [request.string(), request.array(() => [request.int32(), request.bytes()] as const)] as const,
     );
     const [index, bytes] = asked[0]![1][0]!;
-    const partition = partitions[index]!;
-    const refused = random() < faults.refusals;
-    const result =
-      partition.leader !== nodeId
-        ? { errorCode: KafkaCode.NOT_LEADER_OR_FOLLOWER, baseOffset: -1 }
-        : refused
-          ? { errorCode: KafkaCode.NOT_ENOUGH_REPLICAS, baseOffset: -1 }
-          : await append(partition, bytes);
+    const result = await append(nodeId, partitions[index], bytes);
     return new ProtocolWriter()
       .array([0], () => {})
       .string(topic)
@@ -123,18 +101,17 @@ export function simBroker(options: {
 
   const metadata = (): ProtocolWriter => {
     const writer = new ProtocolWriter().int32(0);
-    writer.array([...brokers.values()], (b) =>
-      writer.int32(b.nodeId).string(b.host).int32(b.port).nullableString(b.rack),
-    );
+    const alive = [...brokers.values()].filter(({ nodeId }) => !network.down.has(nodeId));
+    writer.array(alive, (b) => writer.int32(b.nodeId).string(b.host).int32(b.port).nullableString(b.rack));
     writer
       .string('sim')
       .int32(1)
       .array([0], () => {})
-      .int16(0)
+      .int16(partitions.length === 0 ? KafkaCode.UNKNOWN_TOPIC_OR_PARTITION : KafkaCode.NONE)
       .string(topic)
       .boolean(false);
     writer.array([...partitions.entries()], ([index, p]) => {
-      const code = p.leader === -1 ? KafkaCode.LEADER_NOT_AVAILABLE : 0;
+      const code = p.leader === -1 ? KafkaCode.LEADER_NOT_AVAILABLE : KafkaCode.NONE;
       writer.int16(code).int32(index).int32(p.leader).int32(0);
       writer
         .array([1, 2, 3], (id) => writer.int32(id))
@@ -144,22 +121,15 @@ export function simBroker(options: {
     return writer;
   };
 
-  const answer = async <T>(
-    nodeId: number,
-    request: KafkaRequest<T>,
-    bytes: Buffer,
-  ): Promise<ProtocolWriter> => {
-    if (request.apiName === 'Produce') return produce(nodeId, new ProtocolReader(bytes));
-    if (request.apiName === 'Metadata') return metadata();
-    if (request.apiName === 'InitProducerId') {
-      return new ProtocolWriter()
-        .int32(0)
-        .int16(0)
-        .int64(Number((nextProducerId += 1n)))
-        .int16(0);
-    }
-    const writer = new ProtocolWriter()
-      .int32(0)
+  const initProducerId = (): ProtocolWriter => {
+    const code = faults.coordinatorLoading === true ? KafkaCode.COORDINATOR_LOAD_IN_PROGRESS : KafkaCode.NONE;
+    const id = code === KafkaCode.NONE ? Number((nextProducerId += 1n)) : -1;
+    return new ProtocolWriter().int32(0).int16(code).int64(id).int16(0);
+  };
+
+  const describeConfigs = (): ProtocolWriter => {
+    const writer = new ProtocolWriter().int32(0);
+    writer
       .array([0], () => {})
       .int16(0)
       .nullableString(undefined)
@@ -168,7 +138,7 @@ export function simBroker(options: {
     writer
       .array([0], () => {})
       .string('max.message.bytes')
-      .nullableString('1048588');
+      .nullableString(String(broker.maxMessageBytes));
     return writer
       .boolean(false)
       .int8(5)
@@ -176,56 +146,44 @@ export function simBroker(options: {
       .array([], () => {});
   };
 
-  const send = async <T>(nodeId: number, request: KafkaRequest<T>): Promise<T> => {
-    const writer = new ProtocolWriter();
-    request.encode(writer);
-    const bytes = Buffer.from(writer.finish());
-    const lost = (what: string): SkaldError =>
-      new SkaldError('KAFKA_TIMEOUT', `${what} of ${request.apiName} lost`);
-    const requestLost = random() < faults.lostRequests;
-    const answerLost = random() < faults.lostAnswers;
-    await clock.after(between(random, 1, 20));
-    if (requestLost) throw lost('the request');
-    const answered = await answer(nodeId, request, bytes);
-    await clock.after(between(random, 1, 20));
-    if (answerLost) throw lost('the answer');
-    return request.decode(new ProtocolReader(answered.finish()));
+  const answer = async <T>(nodeId: number, request: KafkaRequest<T>, bytes: Buffer): Promise<T> => {
+    const answers: Record<string, () => ProtocolWriter | Promise<ProtocolWriter>> = {
+      Produce: () => produce(nodeId, new ProtocolReader(bytes)),
+      Metadata: metadata,
+      InitProducerId: initProducerId,
+      DescribeConfigs: describeConfigs,
+    };
+    const written = await answers[request.apiName]!();
+    return request.decode(new ProtocolReader(written.finish()));
   };
 
-  return {
-    partitions,
+  const broker: SimBroker = {
+    get partitions() {
+      return partitions;
+    },
+    deleted,
     faults,
+    network,
+    maxMessageBytes: 1_048_588,
     moveLeader: (partition, leader) => {
-      partitions[partition]!.leader = leader;
+      const moved = partitions[partition];
+      if (moved !== undefined) moved.leader = leader;
+    },
+    addPartition: () => {
+      partitions.push(newPartition(partitions.length));
+    },
+    deleteTopic: () => {
+      deleted.push(...partitions);
+      partitions = [];
+    },
+    recreateTopic: (count) => {
+      partitions = Array.from({ length: count }, (_, p) => newPartition(p));
     },
     forgetProducers: () => {
-      for (const partition of partitions) partition.producers.clear();
+      for (const partition of partitions) partition.forgetProducers();
     },
-    client: (life) => {
-      // One connection to each broker: requests are worked through in the order in which they were sent.
-      const queues = new Map<number, Promise<unknown>>();
-      const inOrder = <T>(nodeId: number, request: KafkaRequest<T>): Promise<T> => {
-        const sent = (queues.get(nodeId) ?? Promise.resolve()).then(() => send(nodeId, request));
-        queues.set(
-          nodeId,
-          sent.catch(() => {}),
-        );
-        return life.through(sent);
-      };
-      return {
-        metadata: async (topics) => {
-          const got = await life.through(send(1, metadataRequest(topics)));
-          return {
-            clusterId: got.clusterId,
-            controllerId: got.controllerId,
-            brokers: new Map(got.brokers.map((b) => [b.nodeId, b])),
-            topics: new Map(got.topics.map((t) => [t.topic, t])),
-          };
-        },
-        send: (nodeId, _lane, request) => inOrder(nodeId, request),
-        sendToAny: (request) => life.through(send(1, request)),
-        close: () => Promise.resolve(),
-      };
-    },
+    client: (life) =>
+      simClient({ brokers: [...brokers.keys()], answer, faults, network, clock, random, life }),
   };
+  return broker;
 }

@@ -1,145 +1,232 @@
-import type { FileStat, FileSystem, OpenFile } from '../../../agent/discover/file-system.ts';
-import type { JournalFile } from '../../../agent/checkpoint/journal-file.ts';
-import type { Random } from '../../../shared/clock.ts';
+/** A file system in memory as applications see it: names, links, directories on several devices, open descriptors. */
+import { basename, dirname } from 'node:path';
+import type { FileSystem } from '../../../agent/discover/file-system.ts';
 import type { ProcessLife } from './process-life.ts';
+import {
+  append,
+  type Content,
+  type DirectoryNode,
+  errno,
+  type FileNode,
+  inodeNumbers,
+  type Node,
+} from './sim-inode.ts';
+import { agentFileSystem, type ReadFaults } from './sim-file-system.ts';
 
-interface Inode {
-  number: number;
-  bytes: Buffer;
-  modifiedMs: number;
-  links: number;
+/** An open descriptor of an application. */
+export interface WriteHandle {
+  readonly file: FileNode;
+  /** At the end with O_APPEND, else where this descriptor wrote last, whatever the size is now. */
+  write(bytes: Buffer | string): void;
+  close(): void;
 }
 
-/** A directory of log files as the application sees it, and as an agent sees it through `fileSystem`. */
+/** What a judge wants to hear of; all synchronous, before anything else happens. */
+export interface DiskWatch {
+  /** The bytes of a content are about to go away by a truncation. */
+  truncating?(file: FileNode): void;
+  /** A file has lost a name, or a descriptor of the agent. */
+  lessReachable?(file: FileNode, how: 'renamed' | 'removed' | 'closed' | 'died', path?: string): void;
+  /** The agent has learnt how long a file is. */
+  seen?(file: FileNode): void;
+}
+
 export interface SimDisk {
-  append(path: string, text: string): void;
+  append(path: string, text: Buffer | string): void;
+  open(path: string, options?: { append?: boolean }): WriteHandle;
   rename(from: string, to: string): void;
   remove(path: string): void;
+  link(from: string, to: string): void;
+  symlink(target: string, path: string): void;
+  /** Makes missing parents as well. `device` is that of the parent unless the directory is a mount point. */
+  makeDirectory(path: string, device?: number): void;
+  truncate(path: string): void;
+  allowReading(path: string, readable: boolean): void;
   has(path: string): boolean;
-  fileSystem(life: ProcessLife): FileSystem;
+  file(path: string): FileNode;
+  /** Paths of all names of files and links. */
+  paths(): string[];
+  /** Every content that there ever was. */
+  readonly contents: readonly Content[];
+  readonly files: ReadonlySet<FileNode>;
+  fileSystem(life: ProcessLife, faults?: ReadFaults): FileSystem;
 }
 
-function notFound(path: string): Error {
-  return Object.assign(new Error(`ENOENT: ${path}`), { code: 'ENOENT' });
-}
+const MAX_LINKS = 40;
+const DEVICE = 0xfe00;
 
-export function simDisk(nowMs: () => number): SimDisk {
-  const names = new Map<string, Inode>();
-  /** Numbers of deleted inodes, taken again as ext4 does. */
-  const free: number[] = [];
-  let nextInode = 1;
-
-  const statOf = (inode: Inode): FileStat => ({
-    key: `fe00-${inode.number.toString(16)}`,
-    sizeBytes: inode.bytes.length,
-    modifiedMs: inode.modifiedMs,
-    isFile: true,
-    isDirectory: false,
-    links: inode.links,
-  });
-  const find = (path: string): Inode => {
-    const inode = names.get(path);
-    if (inode === undefined) throw notFound(path);
-    return inode;
+export function simDisk(nowMs: () => number, watch: DiskWatch = {}): SimDisk {
+  const numbers = new Map<number, ReturnType<typeof inodeNumbers>>();
+  const numbersOf = (device: number): ReturnType<typeof inodeNumbers> => {
+    const known = numbers.get(device) ?? inodeNumbers();
+    numbers.set(device, known);
+    return known;
   };
-  const openInode = (inode: Inode, life: ProcessLife): OpenFile => ({
-    stat: () => life.through(Promise.resolve(statOf(inode))),
-    read: (into, at, length, position) => {
-      const part = inode.bytes.subarray(position, position + length);
-      into.set(part, at);
-      return life.through(Promise.resolve(part.length));
-    },
-    close: () => life.through(Promise.resolve()),
+  const directoryNode = (device: number): DirectoryNode => ({
+    kind: 'directory',
+    device,
+    number: numbersOf(device).take(),
+    entries: new Map(),
   });
+  const root = directoryNode(DEVICE);
+  const contents: Content[] = [];
+  const files = new Set<FileNode>();
+
+  const newContent = (bornAs: string): Content => {
+    const content: Content = {
+      serial: contents.length,
+      bornAs,
+      bornMs: nowMs(),
+      buffer: Buffer.alloc(0),
+      size: 0,
+      quietCuts: [],
+    };
+    contents.push(content);
+    return content;
+  };
+
+  /** The node at a path, following links in front of it; undefined when there is none. @throws ELOOP */
+  const lookup = (path: string, followLast = true, links = 0): Node | undefined => {
+    if (links > MAX_LINKS) throw errno('ELOOP', path);
+    if (path === '/') return root;
+    const parent = lookup(dirname(path), true, links);
+    if (parent?.kind !== 'directory') return undefined;
+    const node = parent.entries.get(basename(path));
+    if (node?.kind !== 'link' || !followLast) return node;
+    return lookup(node.target, true, links + 1);
+  };
+  const parentOf = (path: string): DirectoryNode => {
+    const parent = lookup(dirname(path));
+    if (parent?.kind !== 'directory') throw errno('ENOENT', path);
+    return parent;
+  };
+  const fileAt = (path: string): FileNode => {
+    const node = lookup(path);
+    if (node?.kind !== 'file') throw errno('ENOENT', path);
+    return node;
+  };
+  const freeIfUnused = (file: FileNode): void => {
+    if (file.links > 0 || file.writers > 0 || file.readers > 0 || !files.delete(file)) return;
+    numbersOf(file.device).free(file.number);
+  };
+
+  const makeDirectory = (path: string, device?: number): void => {
+    if (lookup(path) !== undefined) return;
+    makeDirectory(dirname(path));
+    const parent = parentOf(path);
+    parent.entries.set(basename(path), directoryNode(device ?? parent.device));
+  };
+  makeDirectory('/logs');
+
+  const createOrFind = (path: string): FileNode => {
+    const known = lookup(path);
+    if (known?.kind === 'file') return known;
+    const { device, entries } = parentOf(path);
+    const file: FileNode = {
+      kind: 'file',
+      device,
+      number: numbersOf(device).take(),
+      content: newContent(path),
+      modifiedMs: nowMs(),
+      writtenMs: nowMs(),
+      links: 1,
+      writers: 0,
+      readers: 0,
+      readable: true,
+    };
+    entries.set(basename(path), file);
+    files.add(file);
+    return file;
+  };
+
+  const write = (file: FileNode, bytes: Buffer | string, at?: number): void => {
+    const { content } = file;
+    const endsInside = content.size > 0 && content.buffer[content.size - 1] !== 0x0a;
+    if (endsInside && nowMs() > file.writtenMs) content.quietCuts.push(content.size);
+    append(content, Buffer.from(bytes), at);
+    file.modifiedMs = nowMs();
+    file.writtenMs = nowMs();
+  };
+  const truncateFile = (file: FileNode, path: string): void => {
+    watch.truncating?.(file);
+    file.content = newContent(path);
+    file.modifiedMs = nowMs();
+    file.writtenMs = nowMs();
+  };
+  const removeName = (path: string, how: 'renamed' | 'removed'): Node => {
+    const { entries } = parentOf(path);
+    const node = entries.get(basename(path));
+    if (node === undefined) throw errno('ENOENT', path);
+    entries.delete(basename(path));
+    if (node.kind === 'file' && how === 'removed') {
+      node.links -= 1;
+      watch.lessReachable?.(node, how, path);
+      freeIfUnused(node);
+    }
+    return node;
+  };
+
+  const paths = (): string[] => pathsBelow(root, '');
 
   return {
-    append: (path, text) => {
-      let inode = names.get(path);
-      if (inode === undefined) {
-        const number = free.shift() ?? nextInode++;
-        inode = { number, bytes: Buffer.alloc(0), modifiedMs: nowMs(), links: 1 };
-        names.set(path, inode);
-      }
-      inode.bytes = Buffer.concat([inode.bytes, Buffer.from(text)]);
-      inode.modifiedMs = nowMs();
+    contents,
+    files,
+    append: (path, text) => write(createOrFind(path), text),
+    open: (path, { append: atEnd = true } = {}) => {
+      const file = createOrFind(path);
+      file.writers += 1;
+      let at = atEnd ? undefined : file.content.size;
+      let isOpen = true;
+      return {
+        file,
+        write: (bytes) => {
+          write(file, bytes, at);
+          if (at !== undefined) at += bytes.length;
+        },
+        close: () => {
+          if (!isOpen) return;
+          isOpen = false;
+          file.writers -= 1;
+          freeIfUnused(file);
+        },
+      };
     },
     rename: (from, to) => {
-      const inode = find(from);
-      names.delete(from);
-      names.set(to, inode);
+      const node = lookup(from, false);
+      if (node === undefined) throw errno('ENOENT', from);
+      if (parentOf(to).entries.has(basename(to))) removeName(to, 'removed');
+      removeName(from, 'renamed');
+      parentOf(to).entries.set(basename(to), node);
+      if (node.kind === 'file') watch.lessReachable?.(node, 'renamed', from);
     },
     remove: (path) => {
-      const inode = find(path);
-      names.delete(path);
-      inode.links = 0;
-      free.push(inode.number);
+      removeName(path, 'removed');
     },
-    has: (path) => names.has(path),
-    fileSystem: (life) => ({
-      stat: async (path) => life.through(Promise.resolve(statOf(find(path)))),
-      open: async (path) => life.through(Promise.resolve(openInode(find(path), life))),
-      // The simulation's globs are a prefix and a suffix around one star.
-      glob: (include) => {
-        const [prefix, suffix] = include[0]!.split('*');
-        const matches = [...names.keys()].filter((p) => p.startsWith(prefix!) && p.endsWith(suffix!));
-        return life.through(Promise.resolve(matches));
-      },
-      list: (directory) =>
-        life.through(
-          Promise.resolve(
-            [...names.keys()]
-              .filter((p) => p.startsWith(`${directory}/`))
-              .map((p) => p.slice(directory.length + 1)),
-          ),
-        ),
-    }),
+    link: (from, to) => {
+      const file = fileAt(from);
+      file.links += 1;
+      parentOf(to).entries.set(basename(to), file);
+    },
+    symlink: (target, path) => {
+      parentOf(path).entries.set(basename(path), { kind: 'link', target });
+    },
+    makeDirectory,
+    truncate: (path) => truncateFile(fileAt(path), path),
+    allowReading: (path, readable) => {
+      fileAt(path).readable = readable;
+    },
+    has: (path) => lookup(path) !== undefined,
+    file: fileAt,
+    paths,
+    fileSystem: (life, faults) => agentFileSystem({ lookup, paths, freeIfUnused, watch, life, faults }),
   };
 }
 
-/** The journal's bytes, which outlive processes. A process that dies in an append leaves any prefix of it. */
-export interface SimJournal {
-  readonly content: Buffer;
-  file(life: ProcessLife, tear: Random): JournalFile;
-  /** Takes away what was not synced; call it when the process is dead. A write that was under way is gone as well. */
-  cutPower(): void;
-}
-
-/** `after` is the virtual delay that a write takes. */
-export function simJournal(after: (ms: number) => Promise<void>): SimJournal {
-  let content = Buffer.alloc(0);
-  let syncedBytes = 0;
-  return {
-    get content() {
-      return content;
-    },
-    cutPower: () => {
-      content = content.subarray(0, syncedBytes);
-    },
-    file: (life, tear) => ({
-      read: () => life.through(Promise.resolve(content)),
-      append: async (bytes) => {
-        // The write takes a moment; a process that is killed meanwhile has written part of it.
-        await after(1);
-        const written = life.alive ? bytes.length : Math.floor(tear() * bytes.length);
-        content = Buffer.concat([content, bytes.subarray(0, written)]);
-        await life.through(Promise.resolve());
-      },
-      sync: async () => {
-        const bytes = content.length;
-        await after(1);
-        if (life.alive) syncedBytes = Math.max(syncedBytes, bytes);
-        await life.through(Promise.resolve());
-      },
-      replace: async (bytes) => {
-        await after(1);
-        if (life.alive || tear() < 0.5) {
-          content = Buffer.from(bytes);
-          syncedBytes = content.length;
-        }
-        await life.through(Promise.resolve());
-      },
-      setAside: () => life.through(Promise.resolve('aside')),
-      close: () => life.through(Promise.resolve()),
-    }),
-  };
+function pathsBelow(directory: DirectoryNode, prefix: string): string[] {
+  const paths: string[] = [];
+  for (const [name, node] of directory.entries) {
+    if (node.kind === 'directory') paths.push(...pathsBelow(node, `${prefix}/${name}`));
+    else paths.push(`${prefix}/${name}`);
+  }
+  return paths;
 }
