@@ -133,6 +133,7 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     maxInFlight: config.kafka.maxInFlight,
     requestTimeoutMs: config.kafka.requestTimeoutMs,
     rebuild: (intent, maxBatchBytes) => rebuild(intent, maxBatchBytes),
+    codec: { codec: config.kafka.codec, level: config.kafka.level },
     onAcknowledged: (batch) => {
       budget.give(batch.heldBytes);
       counts.acknowledged(batch);

@@ -9,6 +9,7 @@ import { KafkaCode, kafkaError } from '../../shared/kafka/error-codes.ts';
 import type { ProducedPartition } from '../../shared/kafka/requests/produce.ts';
 import type { RepeatedLog } from '../../shared/telemetry/repeated-log.ts';
 import type { Intent } from '../checkpoint/state.ts';
+import { type Remedy, remedyFor } from './refusal.ts';
 
 /** A finished batch with the intent that names it. */
 export interface SealedBatch {
@@ -18,8 +19,11 @@ export interface SealedBatch {
   heldBytes: number;
 }
 
-/** Why a window cannot go on under its identity; all of its batches need a new one. */
-export type IdentityLoss = 'identity-lost' | 'too-large';
+/** Why a window cannot go on as it is; somebody has to replace its batches. */
+export type IdentityLoss =
+  | Extract<Remedy, 'identity-lost' | 'too-large' | 'built-anew'>
+  /** The topic has no such partition any more. */
+  | 'partition-gone';
 
 export interface PartitionSenderOptions {
   partition: number;
@@ -32,6 +36,8 @@ export interface PartitionSenderOptions {
   onError(code: string): void;
   /** Metadata may be stale. */
   refresh(): Promise<void>;
+  /** Whether the topic is there, by the last metadata, and this partition of it is not. */
+  isGone(): boolean;
   clock: Clock;
   random: Random;
   log: RepeatedLog;
@@ -59,12 +65,8 @@ const SLOW_BACKOFF = { baseMs: 1_000, maxMs: 30_000 };
 /** Brokers forget an idle producer id after producer.id.expiration.ms, a day unless somebody has set less. */
 const REMEMBERED_MS = 3_600_000;
 
-const IDENTITY_CODES: readonly number[] = [
-  KafkaCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
-  KafkaCode.UNKNOWN_PRODUCER_ID,
-  KafkaCode.INVALID_PRODUCER_EPOCH,
-];
-const SIZE_CODES: readonly number[] = [KafkaCode.MESSAGE_TOO_LARGE, KafkaCode.RECORD_LIST_TOO_LARGE];
+/** For so long brokers must agree that a partition is not there: they learn of a topic one after another. */
+const GONE_MS = 5_000;
 
 interface Slot {
   batch: SealedBatch;
@@ -86,6 +88,8 @@ export function partitionSender(options: PartitionSenderOptions): PartitionSende
   let attempts = 0;
   /** How many slots, from the oldest, wait for `adopt`. */
   let lost = 0;
+  /** Since when every metadata says that the partition is not there. */
+  let goneSinceMs: number | undefined;
   /**
    * The identity of the last acknowledgement. A broker takes any first sequence of a producer id that it does not know:
    * were the first batch lost on its way, the second would be appended before it. So the first one goes alone.
@@ -156,38 +160,44 @@ export function partitionSender(options: PartitionSenderOptions): PartitionSende
   const recover = async (): Promise<void> => {
     const { slot, why } = failure!;
     failure = undefined;
-    const { errorName, slow } = report(slot, why);
+    // Only the oldest batch can tell: a later one is out of order because an earlier one failed.
+    const remedy = why.code !== undefined && slots[0] === slot ? remedyFor(why.code, attempts) : 'again';
+    const { errorName, slow } = report(slot, why, remedy);
     options.onError(errorName);
-    if (why.code !== undefined && slots[0] === slot) {
-      // Only the oldest batch can tell: a later one is out of order because an earlier one failed.
-      const loss = IDENTITY_CODES.includes(why.code)
-        ? 'identity-lost'
-        : SIZE_CODES.includes(why.code)
-          ? 'too-large'
-          : undefined;
-      if (loss !== undefined) {
-        // The first time at once; again only if the new identity is no better.
-        if (attempts > 0) await clock.sleep(backoffMs(attempts - 1, BACKOFF, random), signal);
-        attempts += 1;
-        if (signal.aborted) return;
-        lost = slots.length;
-        options.onIdentityLoss(
-          loss,
-          slots.map((s) => s.batch),
-        );
-        return;
-      }
+    if (why.code === KafkaCode.UNKNOWN_TOPIC_OR_PARTITION) known = undefined; // another topic may take its name
+    if (remedy === 'identity-lost' || remedy === 'too-large' || remedy === 'built-anew') {
+      // The first time at once; again only if that was no better.
+      const distances = remedy === 'built-anew' ? SLOW_BACKOFF : BACKOFF;
+      if (attempts > 0) await clock.sleep(backoffMs(attempts - 1, distances, random), signal);
+      giveAway(remedy);
+      return;
     }
     await clock.sleep(backoffMs(attempts, slow ? SLOW_BACKOFF : BACKOFF, random), signal);
-    attempts += 1;
     if (signal.aborted) return;
     await options.refresh();
+    if (options.isGone()) goneSinceMs ??= clock.monotonicMs();
+    else goneSinceMs = undefined;
+    if (goneSinceMs !== undefined && clock.monotonicMs() - goneSinceMs >= GONE_MS) {
+      giveAway('partition-gone');
+      return;
+    }
+    attempts += 1;
     recovering = false;
     pump();
   };
 
+  const giveAway = (loss: IdentityLoss): void => {
+    attempts += 1;
+    if (signal.aborted) return;
+    lost = slots.length;
+    options.onIdentityLoss(
+      loss,
+      slots.map((s) => s.batch),
+    );
+  };
+
   /** Says what went wrong, once for each kind of trouble, and whether to try again slowly. */
-  const report = (slot: Slot, why: Failure): { errorName: string; slow: boolean } => {
+  const report = (slot: Slot, why: Failure, remedy: Remedy): { errorName: string; slow: boolean } => {
     const fields = { partition, records: slot.batch.intent.records, attempts };
     if (why.code === undefined) {
       const code = isSkaldError(why.error) ? why.error.code : 'UNEXPECTED';
@@ -197,9 +207,12 @@ export function partitionSender(options: PartitionSenderOptions): PartitionSende
       return { errorName: code, slow };
     }
     const { name, message, retriable } = kafkaError(why.code);
-    const handled = IDENTITY_CODES.includes(why.code) || SIZE_CODES.includes(why.code);
+    // A batch that was built anew and is refused again is refused for something that a person must change.
+    const helpless = remedy === 'again-slowly' || (remedy === 'built-anew' && attempts > 0);
     const text = `the broker refused a batch: ${name}, ${message}; trying again, nothing is lost`;
-    log[retriable || handled ? 'warn' : 'error'](`produce ${name}`, fields, text);
+    // Two problems to the log, which keeps the level that a problem began with.
+    if (helpless) log.error(`refused ${name}`, fields, text);
+    else log.warn(`produce ${name}`, fields, text);
     return { errorName: name, slow: !retriable };
   };
 

@@ -135,6 +135,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
       },
       onError: (code) => options.onError(code),
       refresh: () => topicWatch.refresh(),
+      isGone: () => !(topicWatch.view?.partitions.some((p) => p.partition === partition) ?? true),
       clock,
       random,
       log: options.log,
@@ -160,10 +161,46 @@ export function createPublisher(options: PublisherOptions): Publisher {
     loss: IdentityLoss,
     batches: SealedBatch[],
   ): Promise<void> => {
-    const replaced = await reidentify(partition, loss, batches, { ...options, newProducerId: askProducerId });
+    const place = loss === 'partition-gone' ? await anotherPartition() : partition;
+    if (place === undefined) return;
+    const replaced = await reidentify(batches, loss, () => place, {
+      ...options,
+      newProducerId: askProducerId,
+    });
     if (replaced === undefined) return;
-    sender.adopt(replaced);
+    // Of a batch that was refused the broker has nothing, and what was sent behind it was out of order. What a
+    // partition held that is gone is gone with it.
+    const unsure = loss === 'identity-lost' ? batches : [];
+    options.onReplaced(
+      loss,
+      unsure.reduce((sum, { intent }) => sum + intent.records, 0),
+      0,
+    );
+    await journal.flush();
+    if (place === partition) sender.adopt(replaced);
+    else {
+      options.log.warn(
+        'partition gone',
+        { partition, to: place, batches: replaced.length },
+        'the topic has no such partition any more; what had no acknowledgement goes to another one',
+      );
+      sender.adopt([]);
+      for (const batch of replaced) senderOf(place).submit(batch);
+    }
     madeProgress();
+  };
+
+  /** For batches that must leave their partition; undefined when the publisher stops first. */
+  const anotherPartition = async (): Promise<number | undefined> => {
+    while (!signal.aborted) {
+      const view = topicWatch.view;
+      const choice = view === undefined ? undefined : options.partitioner.choose(view, usable);
+      if (choice?.moved !== undefined) options.onMoved(choice.moved);
+      if (choice !== undefined) return choice.partition;
+      await clock.sleep(LOOK_AGAIN_MS, signal);
+      await orAborted(topicWatch.refresh(), signal);
+    }
+    return undefined;
   };
 
   const usable = (partition: number): boolean => {

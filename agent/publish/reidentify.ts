@@ -1,10 +1,12 @@
 /**
- * Batches whose identity is worth nothing any more get a new one. From here delivery of these batches is at least once:
- * the broker cannot say what it has of them. A batch that was refused as too large is first built anew in smaller ones.
+ * Batches that cannot go on as they are get a new identity: the broker has forgotten the old one, one of them was
+ * refused for good, or their partition is gone. A batch that was refused is built anew first; the others keep their bytes.
  */
+import type { Clock } from '../../shared/clock.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
 import type { EncodedPart } from '../batch/encode-batches.ts';
 import type { Journal } from '../checkpoint/journal.ts';
+import { advanceSequence } from '../checkpoint/sequence.ts';
 import type { Intent } from '../checkpoint/state.ts';
 import type { IdentityLoss, SealedBatch } from './partition-sender.ts';
 import { type BatchSettings, sealPart, settingsOf, type Unsealed } from './seal.ts';
@@ -16,58 +18,61 @@ export type Rebuild = (
   maxBatchBytes: number,
 ) => Promise<{ parts: EncodedPart[]; settings: BatchSettings } | undefined>;
 
+/** Why batches were replaced: a window that could not go on, a pipeline with another target, or files without the bytes. */
+export type ReplaceReason = IdentityLoss | 'other-target' | 'source-gone';
+
 export interface ReidentifyOptions {
   journal: Journal;
   topicWatch: TopicWatch;
   newProducerId(): Promise<{ producerId: bigint; producerEpoch: number } | undefined>;
   rebuild: Rebuild;
+  /** The codec of new batches. */
+  codec: Pick<BatchSettings, 'codec' | 'level'>;
   /** `records` may be in the topic twice now; `lostBytes` of files could not be built again. */
-  onReplaced(why: IdentityLoss | 'source-gone', records: number, lostBytes: number): void;
+  onReplaced(why: ReplaceReason, records: number, lostBytes: number): void;
   /** These held bytes belong to no batch any more; negative when batches that took a refused one's place are larger. */
   onReleased(heldBytes: number): void;
+  clock: Clock;
   logger: Logger;
 }
 
 /**
  * Returns what is sent in place of `batches`, in order, with its intents written; the old intents are closed in the same
- * journal entry. Undefined when the agent stops before a new producer id was to be had.
+ * journal entry. `partitionOf` says where each goes from here. Undefined when the agent stops before a new producer id
+ * was to be had.
  */
 export async function reidentify(
-  partition: number,
-  loss: IdentityLoss,
   batches: readonly SealedBatch[],
+  why: Exclude<ReplaceReason, 'source-gone'>,
+  partitionOf: (batch: SealedBatch) => number,
   options: ReidentifyOptions,
 ): Promise<SealedBatch[] | undefined> {
   const { journal } = options;
   const identity = await options.newProducerId();
   if (identity === undefined) return undefined;
-  const fresh = batches.map(unsealed);
+  const fresh = batches.map((batch) => ({ next: unsealed(batch), partition: partitionOf(batch) }));
   const [refused] = batches;
-  if (loss === 'too-large' && refused !== undefined) fresh.splice(0, 1, ...(await smaller(refused, options)));
+  if ((why === 'too-large' || why === 'built-anew') && refused !== undefined) {
+    const { partition } = fresh[0]!;
+    const anew = await builtAnew(refused, why, options);
+    fresh.splice(0, 1, ...anew.map((next) => ({ next, partition })));
+  }
 
   // Synchronous up to the end of the entries, so that no other batch takes a number or a sequence in between.
   journal.append({ t: 'producer', ...identity });
+  const sequences = new Map<number, number>();
   let n = journal.state.nextIntent;
-  let baseSequence = 0;
   const sealed: SealedBatch[] = [];
-  for (const next of fresh) {
+  for (const { next, partition } of fresh) {
     if (next.part.records === 0) continue; // all of its records were too large, and the policy drops them
+    const baseSequence = sequences.get(partition) ?? 0;
     sealed.push(sealPart(next, { ...identity, partition, n, baseSequence }));
     n += 1;
-    baseSequence += next.part.records;
+    sequences.set(partition, advanceSequence(baseSequence, next.part.records));
   }
   const dropped = batches.map(({ intent }) => intent.n);
-  journal.append({ t: 'replace', dropped, by: sealed.map(({ intent }) => intent), why: loss });
-
+  journal.append({ t: 'replace', dropped, by: sealed.map(({ intent }) => intent), why });
   options.onReleased(sum(batches, ({ heldBytes }) => heldBytes) - sum(sealed, ({ heldBytes }) => heldBytes));
-  // A batch that was too large was not appended, and what was sent behind it was out of order.
-  const unsure = loss === 'identity-lost' ? batches : [];
-  options.onReplaced(
-    loss,
-    sum(unsure, ({ intent }) => intent.records),
-    0,
-  );
-  await journal.flush();
   return sealed;
 }
 
@@ -78,22 +83,29 @@ function unsealed({ intent, bytes, rawBytes, heldBytes }: SealedBatch): Unsealed
   return { part, settings: settingsOf(intent), heldBytes };
 }
 
-async function smaller(refused: SealedBatch, options: ReidentifyOptions): Promise<Unsealed[]> {
+async function builtAnew(
+  refused: SealedBatch,
+  why: 'too-large' | 'built-anew',
+  options: ReidentifyOptions,
+): Promise<Unsealed[]> {
   const { topicWatch, logger } = options;
   const { intent, bytes, rawBytes } = refused;
-  topicWatch.refused(bytes.length);
-  await topicWatch.refresh();
-  const rebuilt = await options.rebuild(intent, topicWatch.maxMessageBytes);
+  if (why === 'too-large') {
+    topicWatch.refused(bytes.length);
+    await topicWatch.refresh();
+  }
+  const settings = why === 'too-large' ? {} : { timestampMs: options.clock.nowMs(), ...options.codec };
+  const rebuilt = await options.rebuild({ ...intent, ...settings }, topicWatch.maxMessageBytes);
   if (rebuilt === undefined) {
     logger.error(
-      { intent: intent.n, partition: intent.partition, ranges: intent.ranges },
-      'the broker refused a batch as too large, and the bytes to cut it smaller are gone from their files: they are lost',
+      { intent: intent.n, partition: intent.partition, ranges: intent.ranges, why },
+      'the broker refused a batch for good, and the bytes to build another one are gone from their files: they are lost',
     );
     options.onReplaced('source-gone', 0, rawBytes);
     return [];
   }
-  const { parts, settings } = rebuilt;
-  return parts.map((part) => ({ part, settings, heldBytes: part.batch.length }));
+  const { parts } = rebuilt;
+  return parts.map((part) => ({ part, settings: rebuilt.settings, heldBytes: part.batch.length }));
 }
 
 function sum<T>(items: readonly T[], of: (item: T) => number): number {

@@ -34,6 +34,8 @@ export const DEFAULT_MAX_MESSAGE_BYTES = 1_048_588;
 /** Below this a batch has no room for a record beside its provenance. */
 const MIN_BATCH_BYTES = 1024;
 const MIN_REFRESH_MS = 200;
+/** A limit that was lowered shows in a refusal; one that was raised is found by asking, and need not be found at once. */
+const LIMIT_AGE_FACTOR = 5;
 const BACKOFF = { baseMs: 200, maxMs: 10_000 };
 
 export function watchTopic(
@@ -43,11 +45,13 @@ export function watchTopic(
 ): TopicWatch {
   const { clock, random, logger } = options;
   const stop = new AbortController();
+  const limitMaxAgeMs = LIMIT_AGE_FACTOR * options.metadataMaxAgeMs;
   let view: TopicView | undefined;
   let topicLimit = DEFAULT_MAX_MESSAGE_BYTES;
-  /** Falls below the topic's limit when a broker refuses what the topic should take. */
-  let refusedLimit = Infinity;
-  let limitKnown = false;
+  /** Set when a broker has refused what the topic should take by what was known. */
+  let refused: { batchBytes: number; atMs: number } | undefined;
+  let limitAskedMs = -Infinity;
+  let limitRead = false;
   let asking: Promise<void> | undefined;
   let lastAskedMs = -Infinity;
   let failures = 0;
@@ -55,16 +59,29 @@ export function watchTopic(
 
   const askLimit = async (): Promise<void> => {
     const answer = await cluster.sendToAny(describeTopicConfigRequest(topic, ['max.message.bytes']));
+    limitAskedMs = clock.monotonicMs();
     const value = Number(answer.values.get('max.message.bytes'));
-    if (answer.errorCode === 0 && Number.isInteger(value) && value > 0) topicLimit = value;
-    else {
-      logger.warn(
+    if (answer.errorCode !== 0 || !Number.isInteger(value) || value <= 0) {
+      options.log.warn(
+        'limit',
         { topic, kafkaCode: answer.errorCode },
         `cannot read max.message.bytes of topic ${topic} (${kafkaError(answer.errorCode).name}); taking Kafka's default. ` +
           'Grant DescribeConfigs on the topic if it is set lower',
       );
+      return;
     }
-    limitKnown = true;
+    if (value !== topicLimit && limitRead) {
+      logger.info({ topic, was: topicLimit, is: value }, 'max.message.bytes of the topic has changed');
+    }
+    topicLimit = value;
+    limitRead = true;
+    // The setting explains the refusal; or it does not, and after a while it is tried again.
+    if (
+      refused !== undefined &&
+      (value < refused.batchBytes || limitAskedMs - refused.atMs > limitMaxAgeMs)
+    ) {
+      refused = undefined;
+    }
   };
 
   const ask = async (): Promise<void> => {
@@ -79,7 +96,7 @@ export function watchTopic(
       });
     }
     view = { topic, partitions: info.partitions, brokers: answer.brokers };
-    if (!limitKnown) await askLimit();
+    if (clock.monotonicMs() - limitAskedMs >= limitMaxAgeMs) await askLimit();
     for (const resolve of firstViews) resolve();
     firstViews.clear();
   };
@@ -122,7 +139,8 @@ export function watchTopic(
       return view;
     },
     get maxMessageBytes() {
-      return Math.min(topicLimit, refusedLimit);
+      if (refused === undefined) return topicLimit;
+      return Math.min(topicLimit, Math.max(MIN_BATCH_BYTES, Math.floor(refused.batchBytes / 2)));
     },
     first: (signal) =>
       new Promise((resolve) => {
@@ -136,8 +154,8 @@ export function watchTopic(
       }),
     refresh,
     refused: (batchBytes) => {
-      refusedLimit = Math.max(MIN_BATCH_BYTES, Math.floor(batchBytes / 2));
-      limitKnown = false; // it was lowered: ask again with the next metadata
+      refused = { batchBytes, atMs: clock.monotonicMs() };
+      limitAskedMs = -Infinity; // it was lowered: ask again with the next metadata
     },
     close: () => stop.abort(),
   };

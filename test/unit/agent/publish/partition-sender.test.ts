@@ -12,16 +12,23 @@ import { recordedLog } from '../recorded-log.ts';
 import { someIntent } from './some-intent.ts';
 
 // The protocol's error codes: https://kafka.apache.org/protocol#protocol_error_codes
+const CORRUPT_MESSAGE = 2;
+const UNKNOWN_TOPIC_OR_PARTITION = 3;
 const NOT_LEADER_OR_FOLLOWER = 6;
 const MESSAGE_TOO_LARGE = 10;
 const RECORD_LIST_TOO_LARGE = 18;
 const NOT_ENOUGH_REPLICAS = 19;
 const NOT_ENOUGH_REPLICAS_AFTER_APPEND = 20;
 const TOPIC_AUTHORIZATION_FAILED = 29;
+const INVALID_TIMESTAMP = 32;
+const POLICY_VIOLATION = 44;
 const OUT_OF_ORDER_SEQUENCE_NUMBER = 45;
 const DUPLICATE_SEQUENCE_NUMBER = 46;
 const INVALID_PRODUCER_EPOCH = 47;
 const UNKNOWN_PRODUCER_ID = 59;
+const UNSUPPORTED_COMPRESSION_TYPE = 76;
+const INVALID_RECORD = 87;
+const INVALID_REQUIRED_ACKS = 21;
 
 /** Longer than any wait between two attempts. */
 const LONGEST_BACKOFF_MS = 5_000;
@@ -53,7 +60,7 @@ function newSender(options: { maxInFlight?: number } = {}) {
   const acknowledged: [n: number, offset: number][] = [];
   const losses: { loss: IdentityLoss; batches: number[] }[] = [];
   const errors: string[] = [];
-  const state = { refreshes: 0 };
+  const state = { refreshes: 0, isGone: false };
   const sender = partitionSender({
     partition: 0,
     maxInFlight: options.maxInFlight ?? 5,
@@ -93,6 +100,7 @@ function newSender(options: { maxInFlight?: number } = {}) {
       state.refreshes += 1;
       return Promise.resolve();
     },
+    isGone: () => state.isGone,
     clock,
     random: () => 0.5,
     log: repeatedLog({ logger, clock, intervalMs: 60_000 }),
@@ -312,6 +320,8 @@ describe('the identity', () => {
     ['INVALID_PRODUCER_EPOCH', INVALID_PRODUCER_EPOCH, 'identity-lost'],
     ['MESSAGE_TOO_LARGE', MESSAGE_TOO_LARGE, 'too-large'],
     ['RECORD_LIST_TOO_LARGE', RECORD_LIST_TOO_LARGE, 'too-large'],
+    ['INVALID_TIMESTAMP', INVALID_TIMESTAMP, 'built-anew'],
+    ['UNSUPPORTED_COMPRESSION_TYPE', UNSUPPORTED_COMPRESSION_TYPE, 'built-anew'],
   ] as const)('%s at the head: the whole window needs another identity', async (_, code, loss) => {
     const s = await setUp();
     s.submit(1, 2, 3);
@@ -423,6 +433,96 @@ describe('the identity', () => {
     expect(s.open()).toEqual([1]);
     await s.answer(1);
     expect(s.open()).toEqual([2]);
+  });
+});
+
+describe('a batch that can never succeed as it stands', () => {
+  test('found damaged once, it was on its way; found damaged again and again, it is built anew', async () => {
+    const s = await setUp();
+    s.submit(1);
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      await s.answer(1, CORRUPT_MESSAGE);
+      expect(s.losses).toEqual([]);
+      await s.clock.advance(LONGEST_BACKOFF_MS);
+      expect(s.open()).toEqual([1]);
+    }
+    await s.answer(1, CORRUPT_MESSAGE);
+    await s.clock.advance(LONGEST_SLOW_BACKOFF_MS);
+    expect(s.losses).toEqual([{ loss: 'built-anew', batches: [1] }]);
+  });
+
+  test('built anew it is refused again: slowly from there, and said at ERROR, because a person must act', async () => {
+    const s = await setUp();
+    s.submit(1);
+    const times: number[] = [];
+    for (let round = 0; round < 10; round += 1) {
+      await s.answer(s.open()[0]!, INVALID_TIMESTAMP);
+      while (s.losses.length <= round) await s.clock.advance(10);
+      times.push(s.clock.monotonicMs());
+      s.sender.adopt([batch(1, 8000n + BigInt(round))]);
+    }
+    const waits = times.slice(1).map((ms, i) => ms - times[i]!);
+    expect(waits.at(-1)).toBeGreaterThan(10_000);
+    expect(Math.max(...waits)).toBeLessThanOrEqual(LONGEST_SLOW_BACKOFF_MS + 10);
+    expect(s.lines.map((line) => line.level)).toContain('error');
+  });
+
+  test.each([
+    ['INVALID_RECORD', INVALID_RECORD],
+    ['INVALID_REQUIRED_ACKS', INVALID_REQUIRED_ACKS],
+    ['POLICY_VIOLATION', POLICY_VIOLATION],
+  ])(
+    '%s is about the topic, whose settings a person can repair: the same batch, slowly, said at ERROR',
+    async (name, code) => {
+      const s = await setUp();
+      s.submit(1);
+      await s.answer(1, code);
+      await s.clock.advance(LONGEST_SLOW_BACKOFF_MS);
+      expect(s.open()).toEqual([1]);
+      expect(s.losses).toEqual([]);
+      expect(s.lines[0]).toMatchObject({ level: 'error', message: expect.stringContaining(name) });
+      await s.answer(1);
+      expect(s.acknowledged).toEqual([[1, 100]]);
+    },
+  );
+});
+
+describe('a partition that the topic has no more', () => {
+  test('is given up only when metadata says so for seconds: brokers learn of a topic one after another', async () => {
+    const s = await setUp();
+    s.submit(1, 2);
+    s.state.isGone = true;
+    const sinceMs = s.clock.monotonicMs();
+    while (s.losses.length === 0) {
+      for (const n of s.open()) await s.answer(n, UNKNOWN_TOPIC_OR_PARTITION);
+      await s.clock.advance(10);
+      expect(s.clock.monotonicMs() - sinceMs).toBeLessThan(20_000);
+    }
+    expect(s.clock.monotonicMs() - sinceMs).toBeGreaterThan(5_000);
+    expect(s.losses).toEqual([{ loss: 'partition-gone', batches: [1, 2] }]);
+  });
+
+  test('and is back meanwhile: its batches go on', async () => {
+    const s = await setUp();
+    s.submit(1);
+    s.state.isGone = true;
+    for (let ms = 0; ms < 3_000; ms += 10) {
+      for (const n of s.open()) await s.answer(n, UNKNOWN_TOPIC_OR_PARTITION);
+      await s.clock.advance(10);
+    }
+    s.state.isGone = false;
+    await s.clock.advance(LONGEST_BACKOFF_MS);
+    await s.answer(1);
+    expect(s.acknowledged).toEqual([[1, 100]]);
+    expect(s.losses).toEqual([]);
+  });
+
+  test('another topic may take its name: there the first batch goes alone again', async () => {
+    const s = await setUp();
+    s.submit(1, 2, 3);
+    for (const n of [1, 2, 3]) await s.answer(n, UNKNOWN_TOPIC_OR_PARTITION);
+    await s.clock.advance(LONGEST_BACKOFF_MS);
+    expect(s.open()).toEqual([1]);
   });
 });
 

@@ -14,12 +14,15 @@ import type { PartitionerConfig } from '../../../../shared/config/partitioner-co
 import { silentLogger } from '../../../../shared/telemetry/logger.ts';
 import { repeatedLog } from '../../../../shared/telemetry/repeated-log.ts';
 import { decodeRecords } from '../../../../shared/wire/decode-records.ts';
+import { readBatchHeader } from '../../../../shared/wire/record-batch.ts';
 import { simClock } from '../../../simulation/support/sim-clock.ts';
 import { type MemoryJournal, memoryJournal } from '../memory-journal.ts';
 import { recordedLog } from '../recorded-log.ts';
 import { type Produced, scriptedCluster } from './scripted-cluster.ts';
 
 const MESSAGE_TOO_LARGE = 10;
+const UNKNOWN_TOPIC_OR_PARTITION = 3;
+const INVALID_TIMESTAMP = 32;
 const OUT_OF_ORDER_SEQUENCE_NUMBER = 45;
 const UNKNOWN_PRODUCER_ID = 59;
 const COORDINATOR_LOAD_IN_PROGRESS = 14;
@@ -98,7 +101,9 @@ async function setUp(
   const rebuild = async (intent: Intent, maxBatchBytes: number) => {
     if (disk.text === undefined) return undefined;
     const [range] = intent.ranges;
-    const settings = Number.isFinite(maxBatchBytes) ? { ...SETTINGS, maxRecordBytes: 100 } : SETTINGS;
+    const { timestampMs } = intent;
+    const maxRecordBytes = maxBatchBytes < 1_000 ? 100 : SETTINGS.maxRecordBytes;
+    const settings = { ...SETTINGS, timestampMs, maxRecordBytes };
     return {
       parts: await encode(disk.text.slice(range!.start, range!.end), range!.start, settings, maxBatchBytes),
       settings,
@@ -114,6 +119,7 @@ async function setUp(
     maxInFlight: 5,
     requestTimeoutMs: 1_000,
     rebuild,
+    codec: { codec: 'none', level: undefined },
     onAcknowledged: (batch) => seen.acknowledged.push(batch),
     onReplaced: (...args) => seen.replaced.push(args),
     onReleased: (bytes) => {
@@ -418,6 +424,58 @@ describe('a batch that is too large', () => {
     const given = s.acknowledged.reduce((sum, batch) => sum + batch.heldBytes, 0);
     expect(given + s.seen.releasedBytes).toBe(takenBytes);
     expect(s.lines.filter((line) => line.level === 'error')).toHaveLength(1);
+  });
+});
+
+describe('a batch whose time the topic does not take', () => {
+  test('goes with the time of now, under a new identity, and the batches behind it after it, as they were', async () => {
+    const s = await setUp({ leaders: [1], file: 'a\nb\nc\n' });
+    await s.warmUp();
+    await s.publish('a\nb\n');
+    await s.publish('c\n');
+    const [first, second] = s.cluster.produced;
+    await s.clock.advance(7_000);
+    first!.answer(INVALID_TIMESTAMP);
+    second!.answer(OUT_OF_ORDER_SEQUENCE_NUMBER);
+    await s.settle();
+    const again = await s.acknowledgeAll();
+    expect(again.map((p) => [p.producerId, p.baseSequence, p.records])).toEqual([
+      [1001n, 0, 2],
+      [1001n, 2, 1],
+    ]);
+    const times = again.map(({ bytes }) => readBatchHeader(bytes, { start: 0, end: bytes.length }));
+    expect(times.map((header) => header.baseTimestampMs)).toEqual([s.clock.nowMs(), SETTINGS.timestampMs]);
+    expect(s.replaced).toEqual([['built-anew', 0, 0]]);
+    expect(s.journal.state.open.size).toBe(0);
+  });
+});
+
+describe('a topic that was made again with fewer partitions', () => {
+  test('what had no acknowledgement in a partition that is gone goes to one that is there, in order', async () => {
+    const s = await setUp({ leaders: [2, 1], file: 'a\nb\nc\n' });
+    await s.publish('a\nb\n');
+    await s.publish('c\n');
+    expect(s.cluster.produced[0]!.partition).toBe(1); // the one that is led in the agent's rack
+    s.cluster.leaders = [2];
+    const seen: [partition: number, producerId: bigint, baseSequence: number, lines: string[]][] = [];
+    for (let ms = 0; ms < 20_000; ms += 100) {
+      for (const request of s.cluster.produced.slice()) {
+        if (request.partition === 1) request.answer(UNKNOWN_TOPIC_OR_PARTITION);
+        else {
+          const { partition, producerId, baseSequence } = request;
+          seen.push([partition, producerId, baseSequence, await textOf(request.bytes)]);
+          request.answer(0);
+        }
+      }
+      await s.clock.advance(100);
+    }
+    expect(seen).toEqual([
+      [0, 1001n, 0, ['a', 'b']],
+      [0, 1001n, 2, ['c']],
+    ]);
+    expect(s.replaced).toEqual([['partition-gone', 0, 0]]);
+    expect(s.journal.state.open.size).toBe(0);
+    expect(s.lines.filter((line) => line.message.includes('no such partition'))).toHaveLength(1);
   });
 });
 

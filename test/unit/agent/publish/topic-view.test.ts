@@ -185,6 +185,28 @@ describe('the size limit', () => {
     expect(watch.maxMessageBytes).toBe(150_000);
   });
 
+  test('that is raised or lowered is found by asking again, without a refusal', async () => {
+    const { clock, watch, state } = setUp();
+    await clock.advance(1_000);
+    for (const value of ['5000000', '70000']) {
+      state.limit.value = value;
+      await clock.advance(6 * METADATA_MAX_AGE_MS);
+      expect(watch.maxMessageBytes).toBe(Number(value));
+    }
+  });
+
+  test('that a refusal has made smaller grows again when the topic takes more', async () => {
+    const { clock, watch, state } = setUp();
+    await clock.advance(1_000);
+    state.limit.value = '300000';
+    watch.refused(1_000_000);
+    await clock.advance(METADATA_MAX_AGE_MS);
+    expect(watch.maxMessageBytes).toBe(300_000);
+    state.limit.value = '4000000';
+    await clock.advance(6 * METADATA_MAX_AGE_MS);
+    expect(watch.maxMessageBytes).toBe(4_000_000);
+  });
+
   test('never falls so low that a batch has no room for a record beside its header', () => {
     const { watch } = setUp();
     for (let i = 0; i < 40; i += 1) watch.refused(watch.maxMessageBytes);
