@@ -1,6 +1,7 @@
 /** A log file of numbered lines, and what rotation does to it, by plain synchronous calls: the test knows every line. */
 import { closeSync, copyFileSync, ftruncateSync, openSync, renameSync, writeSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { onTestFinished } from 'vitest';
 
 export interface NumberedLog {
   /** Lines so far: `<file> 1` to `<file> <written>`, where the file's number grows with each rotation. */
@@ -64,4 +65,24 @@ export async function writeSteadily(
     each(passedMs);
     await delay(STEP_MS);
   }
+}
+
+/** Writes about `linesPerSecond` until `stop`, which says how many lines there are, or until the end of the test. */
+export function keepWriting(log: NumberedLog, linesPerSecond: number): { stop(): Promise<number> } {
+  let stopped = false;
+  const run = async (): Promise<void> => {
+    const first = log.written;
+    for (const startMs = performance.now(); !stopped; await delay(STEP_MS)) {
+      const due = Math.ceil((linesPerSecond * (performance.now() - startMs)) / 1_000);
+      log.write(due - (log.written - first));
+    }
+  };
+  const running = run();
+  const stop = async (): Promise<number> => {
+    stopped = true;
+    await running;
+    return log.written;
+  };
+  onTestFinished(async () => void (await stop()));
+  return { stop };
 }
