@@ -1,11 +1,15 @@
 /** What the agent asks of a file system; an interface, so that a simulation can own rotation, faults and time. */
-import { open, readdir, stat } from 'node:fs/promises';
-import { glob } from 'tinyglobby';
+import { watch } from 'node:fs';
+import { open, readdir, realpath, stat, statfs } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { isRemote } from './remote.ts';
+import { walk } from './walk.ts';
 
 export interface FileStat {
   /** Device and inode in hex: which file this is, whatever its name. */
   key: string;
   sizeBytes: number;
+  /** With what the file system has of fractions. */
   modifiedMs: number;
   isFile: boolean;
   isDirectory: boolean;
@@ -20,21 +24,58 @@ export interface OpenFile {
   close(): Promise<void>;
 }
 
+export interface GlobResult {
+  /** Absolute paths of whatever a glob of `include` and none of `exclude` matches. */
+  paths: string[];
+  /** Those of them that are symbolic links. */
+  links: string[];
+  /** Directories that the globs lead into and that could not be listed for lack of permission. */
+  unreadable: string[];
+}
+
+/**
+ * Something happened to an entry of a directory: it was `written` to (or its attributes have changed), or it was `named`:
+ * created, renamed or removed. The directory itself was renamed or removed, or the watch has ended: `gone`.
+ */
+export interface DirectoryChange {
+  what: 'written' | 'named' | 'gone';
+  /** The entry's name in the directory; undefined when it cannot be told, for `gone` without a meaning. */
+  name: string | undefined;
+}
+
+export interface DirectoryWatch {
+  close(): void;
+}
+
 export interface FileSystem {
   /** Follows symbolic links. @throws with `code` ENOENT, EACCES, ELOOP, … */
   stat(path: string): Promise<FileStat>;
   open(path: string): Promise<OpenFile>;
-  /** Absolute paths of everything but directories that a glob of `include` and none of `exclude` matches. */
-  glob(include: readonly string[], exclude: readonly string[]): Promise<string[]>;
+  /**
+   * What the globs match now. `enter` is called with each directory in which a match can appear, before it is looked into.
+   */
+  glob(
+    include: readonly string[],
+    exclude: readonly string[],
+    enter: (directory: string) => Promise<void>,
+  ): Promise<GlobResult>;
   /** Names in a directory. */
   list(directory: string): Promise<string[]>;
+  /** The path behind all symbolic links. @throws as `stat` */
+  realPath(path: string): Promise<string>;
+  /**
+   * Tells of changes in a directory until it is closed. Changes may come late, merged, or not at all when there are too
+   * many. @throws with `code` ENOTSUP where the kernel does not see all writers, ENOSPC when there are no more watches,
+   * EMFILE, ENOENT, …
+   */
+  watch(directory: string, onChange: (change: DirectoryChange) => void): Promise<DirectoryWatch>;
 }
 
 interface BigStats {
   dev: bigint;
   ino: bigint;
   size: bigint;
-  mtimeMs: bigint;
+  mtimeNs: bigint;
   nlink: bigint;
   isFile(): boolean;
   isDirectory(): boolean;
@@ -44,7 +85,7 @@ function fileStat(stats: BigStats): FileStat {
   return {
     key: `${stats.dev.toString(16)}-${stats.ino.toString(16)}`,
     sizeBytes: Number(stats.size),
-    modifiedMs: Number(stats.mtimeMs),
+    modifiedMs: Number(stats.mtimeNs) / 1e6,
     isFile: stats.isFile(),
     isDirectory: stats.isDirectory(),
     links: Number(stats.nlink),
@@ -61,13 +102,26 @@ export const nodeFileSystem: FileSystem = {
       close: () => handle.close(),
     };
   },
-  glob: (include, exclude) =>
-    glob([...include], {
-      ignore: [...exclude],
-      absolute: true,
-      dot: true,
-      onlyFiles: false,
-      expandDirectories: false,
-    }),
+  glob: walk,
   list: (directory) => readdir(directory),
+  realPath: (path) => realpath(path),
+  watch: async (directory, onChange) => {
+    const { type } = await statfs(directory);
+    if (isRemote(type)) {
+      throw Object.assign(new Error(`${directory} is on a file system that others write to`), {
+        code: 'ENOTSUP',
+      });
+    }
+    const itself = basename(directory);
+    const watcher = watch(directory, { persistent: false }, (event, name) => {
+      onChange({ what: event === 'change' ? 'written' : 'named', name: name ?? undefined });
+      // The kernel gives the directory its own name when it is the directory that was moved or removed (inotify(7)).
+      if (event === 'rename' && name === itself) onChange({ what: 'gone', name: undefined });
+    });
+    watcher.on('error', () => {
+      watcher.close();
+      onChange({ what: 'gone', name: undefined });
+    });
+    return watcher;
+  },
 };

@@ -15,10 +15,12 @@ export interface ScanResult {
   refused: { path: string; reason: string }[];
 }
 
+const PERMISSION = 'permission denied; let the user of the agent read it';
+
 function reasonOf(error: unknown): string | undefined {
   const code = errnoOf(error);
   if (code === 'ENOENT') return undefined; // renamed or deleted between the listing and the look
-  if (code === 'EACCES' || code === 'EPERM') return 'permission denied; let the user of the agent read it';
+  if (code === 'EACCES' || code === 'EPERM') return PERMISSION;
   if (code === 'ELOOP') return 'its symbolic link leads to itself';
   return String(error);
 }
@@ -27,10 +29,13 @@ export async function scan(
   fs: FileSystem,
   include: readonly string[],
   exclude: readonly string[],
+  enter: (directory: string) => Promise<void> = () => Promise.resolve(),
 ): Promise<ScanResult> {
   const result: ScanResult = { files: [], refused: [] };
   const literal = new Set(include);
-  for (const path of await fs.glob(include, exclude)) {
+  const { paths, unreadable } = await fs.glob(include, exclude, enter);
+  for (const path of unreadable) result.refused.push({ path, reason: PERMISSION });
+  for (const path of paths) {
     try {
       const stat = await fs.stat(path);
       if (stat.isFile) result.files.push({ path, stat });

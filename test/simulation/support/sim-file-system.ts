@@ -120,7 +120,14 @@ export function agentFileSystem({
         return openNode(node, path);
       }),
     glob: (include, exclude) =>
-      call('list', include.join(), () => paths().filter((path) => matchesGlobs(path, include, exclude))),
+      call('list', include.join(), () => ({
+        paths: paths().filter((path) => matchesGlobs(path, include, exclude)),
+        links: [],
+        unreadable: [],
+      })),
+    realPath: (path) => call('stat', path, () => path),
+    // Nothing is announced: the agent looks.
+    watch: (directory) => life.through(Promise.reject(errno('ENOTSUP', directory))),
     list: (directory) =>
       call('list', directory, () => {
         const node = existing(directory);

@@ -94,7 +94,7 @@ describe('one look', () => {
     const directory = await tempDir();
     const fs: FileSystem = {
       ...nodeFileSystem,
-      glob: () => Promise.resolve([join(directory, 'vanished.log')]),
+      glob: () => Promise.resolve({ paths: [join(directory, 'vanished.log')], links: [], unreadable: [] }),
     };
     expect(await scan(fs, ['x'], [])).toEqual({ files: [], refused: [] });
   });
