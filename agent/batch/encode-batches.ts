@@ -2,7 +2,9 @@
  * Lines to finished record batches, none above the size that the topic takes. Pure: the same job gives the same bytes,
  * which is what lets a crashed agent send exactly the batch that it may have sent before.
  */
+import { crc32c } from '../../shared/wire/crc32c.ts';
 import { encodeLineBatch, type LineBatchOptions, type LineSegment } from '../../shared/wire/encode-lines.ts';
+import { MARK_BYTES } from '../checkpoint/state.ts';
 
 const NEWLINE = 0x0a;
 
@@ -25,6 +27,7 @@ export interface EncodedRange {
   terminated: boolean;
   skipRest: boolean;
   crc32c: number;
+  tail?: number;
 }
 
 export interface EncodedPart {
@@ -83,6 +86,11 @@ function countOnce(parts: EncodedPart[]): EncodedPart[] {
   return parts.map((part, i) => ({ ...part, oversized: { ...part.oversized, records: i === 0 ? 1 : 0 } }));
 }
 
+/** Checksum of a segment's last bytes, for its mark. */
+function tailOf({ bytes, start, end }: JobSegment): number {
+  return crc32c(bytes, Math.max(start, end - MARK_BYTES), end);
+}
+
 /** Encodes a job into one batch, or into several when one would be larger than the broker takes. */
 export async function encodeBatches(job: EncodeJob): Promise<EncodedPart[]> {
   const { segments, options, maxBatchBytes } = job;
@@ -106,6 +114,7 @@ export async function encodeBatches(job: EncodeJob): Promise<EncodedPart[]> {
     crc32c: range.crc32c,
     terminated: segments[i]!.terminated,
     skipRest: segments[i]!.skipRest,
+    ...(range.end - range.start > MARK_BYTES && { tail: tailOf(segments[i]!) }),
   }));
   const { bytes: batch, recordCount: records, rawBytes, oversized } = encoded;
   return [{ batch, records, rawBytes, oversized, ranges }];

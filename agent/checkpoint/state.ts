@@ -10,19 +10,42 @@ export interface Fingerprint {
   /** How many bytes from the start the hash covers; 0 for a file that was empty when seen. */
   bytes: number;
   hash: string;
+  /** CRC-32C of the first 16, 64 and 256 bytes, as many as there are: what a file that is still short is compared by. */
+  leads?: number[];
 }
+
+/** What was read in front of a position: if it is not there any more, the file has other content now. */
+export interface Mark {
+  at: number;
+  /** How many bytes in front of `at` the checksum covers. */
+  bytes: number;
+  crc32c: number;
+}
+
+/** Why a file's inode does not hold its content any more: it was emptied, or belongs to another file. */
+export type Displacement = 'emptied' | 'reused';
 
 export interface FileState {
   /** Name of this incarnation in provenance: device, inode and a number that is never used twice in a pipeline. */
   id: string;
-  /** Device and inode, see discover/identity.ts. */
+  /** Device and inode, see FileStat. */
   key: string;
+  /** Birth time of the inode in ns since the epoch, where the file system has a trustworthy one. */
+  bornNs?: number;
   path: string;
   fingerprint: Fingerprint;
   /** First byte that no intent and no skip covers; reading goes on here. */
   offset: number;
   /** The offset lies inside a line whose rest is to be passed over up to its newline. */
   skipping: boolean;
+  /** What was read, oldest first, thinned out towards the beginning; none in journals of older versions. */
+  marks?: Mark[];
+  /** Its content began when the inode was emptied: a writer that keeps its old offset leaves a hole in front of it. */
+  afterTruncation?: boolean;
+  /** It is a copy that somebody made before emptying the original: nobody writes to it any more. */
+  copy?: boolean;
+  /** Set while its content is looked for elsewhere: `seenBytes` is how long it was when its inode was taken from it. */
+  displaced?: { by: Displacement; seenBytes: number };
 }
 
 export interface IntentRange {
@@ -36,7 +59,14 @@ export interface IntentRange {
   skipRest: boolean;
   /** CRC-32C of the bytes; a rebuilt batch is only sent when they are still the same. */
   crc32c: number;
+  /** CRC-32C of the last MARK_BYTES of a longer range; none in journals of older versions. */
+  tail?: number;
 }
+
+/** How many bytes in front of a position a mark covers at most. */
+export const MARK_BYTES = 256;
+/** Marks that a file keeps. */
+const MAX_MARKS = 8;
 
 /** All that is needed to build one record batch again, byte for byte, and to send it under the same identity. */
 export interface Intent {
@@ -58,7 +88,10 @@ export type Entry =
   | { t: 'journal'; version: 1; pipeline: string; topic: string }
   | { t: 'counters'; file: number; intent: number }
   | ({ t: 'file' } & FileState)
-  | { t: 'move'; id: string; path: string }
+  /** With a key, its content is in another inode now. */
+  | { t: 'move'; id: string; path: string; key?: string; bornNs?: number; copy?: boolean }
+  | { t: 'born'; id: string; bornNs: number }
+  | { t: 'displaced'; id: string; by: Displacement; seenBytes: number }
   | { t: 'fingerprint'; id: string; fingerprint: Fingerprint }
   | { t: 'skip'; id: string; to: number; skipping: boolean }
   | { t: 'forget'; id: string }
@@ -96,6 +129,16 @@ export function emptyState(pipeline: string, topic: string): CheckpointState {
   };
 }
 
+/** Adds a mark; where there are too many, every other one of the older half goes, so that some of each age stay. */
+function addMark(file: FileState, { start, end, crc32c, tail }: IntentRange): void {
+  const short = end - start <= MARK_BYTES;
+  const sum = short ? crc32c : tail;
+  if (sum === undefined) return;
+  const mark = { at: end, bytes: short ? end - start : MARK_BYTES, crc32c: sum };
+  const marks = [...(file.marks ?? []), mark];
+  file.marks = marks.length <= MAX_MARKS ? marks : marks.filter((_, i) => i >= MAX_MARKS / 2 || i % 2 === 0);
+}
+
 function applyIntent(state: CheckpointState, intent: Intent): void {
   state.open.set(intent.n, intent);
   state.nextIntent = Math.max(state.nextIntent, intent.n + 1);
@@ -105,6 +148,7 @@ function applyIntent(state: CheckpointState, intent: Intent): void {
   for (const range of intent.ranges) {
     const file = state.files.get(range.file);
     if (file !== undefined && range.end >= file.offset) {
+      if (range.end > file.offset) addMark(file, range);
       file.offset = range.end;
       file.skipping = range.skipRest;
     }
@@ -128,7 +172,24 @@ export function apply(state: CheckpointState, entry: Entry): void {
     }
     case 'move': {
       const file = state.files.get(entry.id);
-      if (file !== undefined) file.path = entry.path;
+      if (file === undefined) return;
+      file.path = entry.path;
+      if (entry.key === undefined) return;
+      file.key = entry.key;
+      if (entry.bornNs === undefined) delete file.bornNs;
+      else file.bornNs = entry.bornNs;
+      if (entry.copy === true) file.copy = true;
+      delete file.displaced;
+      return;
+    }
+    case 'born': {
+      const file = state.files.get(entry.id);
+      if (file !== undefined) file.bornNs = entry.bornNs;
+      return;
+    }
+    case 'displaced': {
+      const file = state.files.get(entry.id);
+      if (file !== undefined) file.displaced = { by: entry.by, seenBytes: entry.seenBytes };
       return;
     }
     case 'fingerprint': {

@@ -8,6 +8,8 @@ import { walk } from './walk.ts';
 export interface FileStat {
   /** Device and inode in hex: which file this is, whatever its name. */
   key: string;
+  /** Birth time in ns since the epoch, as near as a number gets; undefined where the file system has none to be trusted. */
+  bornNs?: number;
   sizeBytes: number;
   /** With what the file system has of fractions. */
   modifiedMs: number;
@@ -76,14 +78,20 @@ interface BigStats {
   ino: bigint;
   size: bigint;
   mtimeNs: bigint;
+  ctimeNs: bigint;
+  birthtimeNs: bigint;
   nlink: bigint;
   isFile(): boolean;
   isDirectory(): boolean;
 }
 
 function fileStat(stats: BigStats): FileStat {
+  const { birthtimeNs: born, ctimeNs: changed } = stats;
   return {
     key: `${stats.dev.toString(16)}-${stats.ino.toString(16)}`,
+    // statx(2) leaves it 0 where there is none (NFS, FUSE, proc). Without statx, libuv gives the time of the last change in
+    // its place, which moves: one that lies before that time is a real one.
+    ...(born > 0n && born < changed && { bornNs: Number(born) }),
     sizeBytes: Number(stats.size),
     modifiedMs: Number(stats.mtimeNs) / 1e6,
     isFile: stats.isFile(),

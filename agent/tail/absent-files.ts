@@ -9,7 +9,7 @@ import type { Journal } from '../checkpoint/journal.ts';
 import { type FileState, hasOpenIntent } from '../checkpoint/state.ts';
 import { deviceOf, type Directory, listDirectory } from '../discover/directory.ts';
 import type { FileSystem } from '../discover/file-system.ts';
-import { fits } from '../discover/fingerprint.ts';
+import { identify } from '../discover/identity.ts';
 
 export interface AbsentFilesOptions {
   fs: FileSystem;
@@ -38,7 +38,8 @@ export function absentFiles(options: AbsentFilesOptions): AbsentFiles {
     if (state.fingerprint.bytes === 0) return basename(path).startsWith(basename(state.path));
     const handle = await fs.open(path);
     try {
-      return (await handle.stat()).key === state.key && (await fits(handle, state.fingerprint));
+      const stat = await handle.stat();
+      return stat.key === state.key && (await identify(handle, stat, state)) === 'same';
     } finally {
       await handle.close();
     }

@@ -3,7 +3,8 @@ import type { Logger } from '../../shared/telemetry/logger.ts';
 import type { Journal } from '../checkpoint/journal.ts';
 import type { FileState } from '../checkpoint/state.ts';
 import type { FileStat, OpenFile } from '../discover/file-system.ts';
-import { FINGERPRINT_BYTES, fingerprintOf, fits } from '../discover/fingerprint.ts';
+import { FINGERPRINT_BYTES, fingerprintOf } from '../discover/fingerprint.ts';
+import { identify } from '../discover/identity.ts';
 
 export interface KnownFiles {
   /** The journal's record of an open file: an old one when it is a file that was known, else a new one that begins at `startOffset`. */
@@ -32,14 +33,16 @@ export function createKnownFiles({ journal, logger }: { journal: Journal; logger
 
   const forget = (state: FileState): void => {
     journal.append({ t: 'forget', id: state.id });
-    remembered.delete(state.key);
+    if (remembered.get(state.key) === state) remembered.delete(state.key);
   };
 
   const remember: KnownFiles['remember'] = async (handle, stat, path, offset) => {
     const skipping = offset > 0 && !(await lastByteIsNewline(handle, offset));
     const fingerprint = await fingerprintOf(handle, Math.min(stat.sizeBytes, FINGERPRINT_BYTES));
     const n = journal.state.nextFile; // taken after the reads: a scan and a poll may both be at this
-    const state: FileState = { id: `${stat.key}-${n}`, key: stat.key, path, fingerprint, offset, skipping };
+    const { key, bornNs } = stat;
+    const born = bornNs === undefined ? {} : { bornNs };
+    const state: FileState = { id: `${key}-${n}`, key, ...born, path, fingerprint, offset, skipping };
     journal.append({ t: 'counters', file: n + 1, intent: 0 }, { t: 'file', ...state });
     const applied = journal.state.files.get(state.id)!;
     remembered.set(stat.key, applied);
@@ -49,20 +52,17 @@ export function createKnownFiles({ journal, logger }: { journal: Journal; logger
   const recognise: KnownFiles['recognise'] = async (handle, stat, path, startOffset) => {
     const known = remembered.get(stat.key);
     if (known === undefined) return remember(handle, stat, path, startOffset);
-    if (!(await fits(handle, known.fingerprint))) {
-      logger.info(
-        { path, was: known.path },
-        'the inode belongs to another file now; reading it from the beginning',
-      );
-    } else if (stat.sizeBytes < known.offset) {
-      logger.warn(
-        { path, readBytes: known.offset, sizeBytes: stat.sizeBytes },
-        'the file was truncated while nobody looked; reading it from the beginning',
-      );
-    } else {
+    const identity = await identify(handle, stat, known);
+    if (identity === 'same') {
       if (known.path !== path) journal.append({ t: 'move', id: known.id, path });
       return known;
     }
+    logger.warn(
+      { path, was: known.path, readBytes: known.offset, sizeBytes: stat.sizeBytes },
+      identity === 'reused'
+        ? 'the inode belongs to another file now; reading it from the beginning'
+        : 'the file was truncated while nobody looked; reading it from the beginning',
+    );
     forget(known);
     return remember(handle, stat, path, 0);
   };

@@ -1,5 +1,5 @@
 /** One log file that a pipeline follows, whatever its name is at the moment. */
-import type { FileState } from '../checkpoint/state.ts';
+import type { FileState, Mark } from '../checkpoint/state.ts';
 import type { OpenFile } from '../discover/file-system.ts';
 import type { ReadPosition } from './read-lines.ts';
 
@@ -8,6 +8,10 @@ export interface LogFile {
   state: FileState;
   handle: OpenFile;
   position: ReadPosition;
+  /** What was read in front of the position; undefined when that is not known. */
+  mark: Mark | undefined;
+  /** A read found other content than the one that was followed. */
+  changed: boolean;
   sizeBytes: number;
   /** Size at which the bytes from `position` on were found to be only the beginning of a line. */
   partialAtBytes: number | undefined;
@@ -15,6 +19,8 @@ export interface LogFile {
   insideLongLine: boolean;
   /** A read failed or found nothing: the next look at the file sees what became of it. */
   waits: boolean;
+  /** Time of modification at the last look. */
+  modifiedMs: number;
   /** Monotonic time of the last look at its size. */
   lookedMs: number;
   /** Monotonic time at which its size last changed. */

@@ -12,6 +12,7 @@ import { hasOpenIntent } from '../checkpoint/state.ts';
 import { listDirectory } from '../discover/directory.ts';
 import type { FileSystem, OpenFile } from '../discover/file-system.ts';
 import { FINGERPRINT_BYTES, fingerprintOf, fits } from '../discover/fingerprint.ts';
+import { lastMark } from '../discover/mark.ts';
 import { type FoundFile, scan } from '../discover/scan.ts';
 import { absentFiles } from './absent-files.ts';
 import { createKnownFiles } from './known-files.ts';
@@ -77,7 +78,10 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
         state,
         handle,
         position: { offset, skipping },
+        mark: lastMark(state),
+        changed: false,
         sizeBytes: stat.sizeBytes,
+        modifiedMs: stat.modifiedMs,
         partialAtBytes: undefined,
         insideLongLine: false,
         waits: false,
@@ -143,11 +147,15 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     file.waits = false;
     await truncation.look(file, stat, nowMs);
     file.lookedMs = nowMs;
+    file.modifiedMs = stat.modifiedMs;
     if (stat.sizeBytes !== file.sizeBytes) {
       file.sizeBytes = stat.sizeBytes;
       file.grewMs = nowMs;
     }
-    const { fingerprint, id } = file.state;
+    const { fingerprint, id, bornNs } = file.state;
+    // A file that was made just now has not shown that it has a birth time (see nodeFileSystem).
+    if (bornNs === undefined && stat.bornNs !== undefined)
+      journal.append({ t: 'born', id, bornNs: stat.bornNs });
     if (fingerprint.bytes < FINGERPRINT_BYTES && file.sizeBytes > fingerprint.bytes) {
       const wanted = Math.min(file.sizeBytes, FINGERPRINT_BYTES);
       journal.append({ t: 'fingerprint', id, fingerprint: await fingerprintOf(file.handle, wanted) });

@@ -5,6 +5,8 @@ import type { RepeatedLog } from '../../shared/telemetry/repeated-log.ts';
 import type { Batcher } from '../batch/batcher.ts';
 import type { Journal } from '../checkpoint/journal.ts';
 import type { BudgetShare } from '../memory-budget.ts';
+import { markBehind } from '../discover/mark.ts';
+import { guardedFile } from './guarded-file.ts';
 import { isFinal, type LogFile } from './log-file.ts';
 import { readLines, type ReadLimits, type ReadResult } from './read-lines.ts';
 
@@ -54,17 +56,22 @@ export function createReader(options: ReaderOptions): Reader {
     journal.append({ t: 'skip', id: file.state.id, to: next.offset, skipping: next.skipping });
     options.onSkipped(next.offset - file.position.offset, dropped ? 1 : 0);
     file.position = next;
+    file.mark = undefined;
     return true;
   };
 
   const readChunk = async (file: LogFile, chunkBytes: number): Promise<ReadResult> => {
     try {
-      return await readLines(file.handle, file.position, {
+      const guarded = guardedFile(file.handle, file.mark);
+      const result = await readLines(guarded, file.position, {
         chunkBytes,
         maxRecordBytes: options.maxRecordBytes(),
         oversize: options.oversize,
         final: isFinal(file, clock.monotonicMs(), options.partialLineTimeoutMs),
       });
+      if (await guarded.intact()) return result;
+      file.changed = true;
+      return { kind: 'nothing' };
     } catch (error) {
       const { path } = file.state;
       log.error(
@@ -101,8 +108,10 @@ export function createReader(options: ReaderOptions): Reader {
         const heldBytes = bytes.buffer.byteLength; // of a line that is longer than its chunk, all of it
         budget.give(chunkBytes - heldBytes);
         countCut(file, result);
+        const mark = markBehind(bytes, end, next.offset); // before the bytes are given away
         batcher.add(file, { bytes, end, terminated, skipRest: next.skipping }, heldBytes);
         file.position = next;
+        file.mark = mark;
         return true;
       }
       budget.give(chunkBytes);

@@ -2,6 +2,7 @@
 import type { Logger } from '../../shared/telemetry/logger.ts';
 import type { FileStat } from '../discover/file-system.ts';
 import { FINGERPRINT_BYTES, fits } from '../discover/fingerprint.ts';
+import { markFits } from '../discover/mark.ts';
 import type { KnownFiles } from './known-files.ts';
 import type { LogFile } from './log-file.ts';
 
@@ -20,16 +21,24 @@ export interface TruncationOptions {
 /** Too short for a log file to be emptied and to grow beyond what was read of it; unless it is a small one. */
 const LONG_MS = 1_000;
 
-/** Whether the file was emptied since the last look; there may be new lines in it already. */
-async function wasEmptied(file: LogFile, { sizeBytes }: FileStat, nowMs: number): Promise<boolean> {
-  if (sizeBytes < file.position.offset) return true;
+/** Whether what was read of the file is still there. */
+async function isStillThere({ handle, state, mark }: LogFile): Promise<boolean> {
+  return (await fits(handle, state.fingerprint)) && (mark === undefined || (await markFits(handle, mark)));
+}
+
+/**
+ * Whether the file was emptied since the last look; there may be new lines in it already. Where it has grown, the next
+ * read tells (guarded-file.ts); where nothing would be read, what was read is compared here.
+ */
+async function wasEmptied(file: LogFile, stat: FileStat, nowMs: number): Promise<boolean> {
+  const { sizeBytes } = stat;
+  if (file.changed || sizeBytes < file.position.offset) return true;
   const { fingerprint } = file.state;
-  // Where the size does not tell, the first bytes do. They are read when the size is suspicious, while they are few, and
-  // when nobody has looked for long, because brokers held up the reading.
   const shrank = sizeBytes < file.sizeBytes;
+  const rewritten = sizeBytes === file.sizeBytes && stat.modifiedMs !== file.modifiedMs;
   const short = fingerprint.bytes < FINGERPRINT_BYTES && sizeBytes > fingerprint.bytes;
   const unwatched = sizeBytes !== file.sizeBytes && nowMs - file.lookedMs > LONG_MS;
-  return (shrank || short || unwatched) && !(await fits(file.handle, fingerprint));
+  return (shrank || rewritten || short || unwatched) && !(await isStillThere(file));
 }
 
 export function watchTruncation({ known, onLost, logger }: TruncationOptions): Truncation {
@@ -47,6 +56,8 @@ export function watchTruncation({ known, onLost, logger }: TruncationOptions): T
     known.forget(file.state);
     file.state = await known.remember(file.handle, stat, path, 0);
     file.position = { offset: 0, skipping: false };
+    file.mark = undefined;
+    file.changed = false;
     file.partialAtBytes = undefined;
     file.insideLongLine = false;
   };

@@ -38,6 +38,9 @@ function setUp() {
     const state = { id, key: id, path: `/${id}`, fingerprint, offset, skipping: false };
     const position = { offset, skipping: false };
     const rest = {
+      mark: undefined,
+      changed: false,
+      modifiedMs: 0,
       sizeBytes: 0,
       partialAtBytes: undefined,
       insideLongLine: false,

@@ -105,6 +105,12 @@ describe('a batch that fits', () => {
     ]);
   });
 
+  test('a range that is longer than a mark says what its last 256 bytes are', async () => {
+    const text = `${'x'.repeat(300)}\n${'y'.repeat(299)}\n`;
+    const [part] = await encodeBatches(job([segment(text)], {}));
+    expect(part!.ranges[0]!.tail).toBe(crc32c(Buffer.from(text.slice(-256))));
+  });
+
   test('the same job gives the same bytes: a crashed agent can send it again', async () => {
     const build = () => encodeBatches(job([segment('a\nb\n'.repeat(100))], { maxBatchBytes: 500 }));
     expect(await build()).toEqual(await build());

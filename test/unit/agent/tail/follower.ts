@@ -9,7 +9,10 @@ import { createReader } from '../../../../agent/tail/reader.ts';
 import { silentLogger } from '../../../../shared/telemetry/logger.ts';
 import { repeatedLog } from '../../../../shared/telemetry/repeated-log.ts';
 import { simClock } from '../../../simulation/support/sim-clock.ts';
+import { crc32c } from '../../../../shared/wire/crc32c.ts';
+import { MARK_BYTES } from '../../../../agent/checkpoint/state.ts';
 import { memoryJournal } from '../memory-journal.ts';
+import { someIntent } from '../publish/some-intent.ts';
 import { recordedLog } from '../recorded-log.ts';
 
 export const CLOSE_ROTATED_AFTER_MS = 5_000;
@@ -59,14 +62,23 @@ export async function follower(directory: string, options: FollowerOptions = {})
       batcher: {
         roomBytes: chunkBytes,
         // As if every batch had its intent and its acknowledgement at once.
-        add: (file, { bytes, end, skipRest }) => {
+        add: (file, { bytes, end, terminated, skipRest }) => {
           text += Buffer.from(bytes.subarray(0, end)).toString('latin1');
-          journal.append({
-            t: 'skip',
-            id: file.state.id,
-            to: file.position.offset + end,
-            skipping: skipRest,
-          });
+          const start = file.position.offset;
+          const range = {
+            file: file.state.id,
+            start,
+            end: start + end,
+            terminated,
+            skipRest,
+            crc32c: crc32c(bytes, 0, end),
+          };
+          const tail = crc32c(bytes, Math.max(0, end - MARK_BYTES), end);
+          const n = journal.state.nextIntent;
+          journal.append(
+            { t: 'intent', ...someIntent({ n, ranges: [{ ...range, tail }] }) },
+            { t: 'commit', n, offset: 0 },
+          );
         },
         lingerLeftMs: () => 0,
         handOverIfDue: () => Promise.resolve(),

@@ -146,3 +146,54 @@ test('a long file that is truncated and grows beyond its old size while the agen
   await f.clock.advance(60_000); // brokers were away, and reading waited for them
   expect(await f.look()).toBe(after);
 });
+
+describe('truncated and written anew with the same first kilobyte', () => {
+  const banner = '# the same banner in each file\n'.repeat(40);
+
+  test.each(['shorter', 'as long', 'longer'] as const)(
+    '%s than before, between two looks',
+    async (length) => {
+      const { f, write, truncate } = await setUp();
+      const before = `${banner}a1 a1 a1\n`;
+      const fresh = banner + { shorter: 'b1\n', 'as long': 'b1 b1 b1\n', longer: 'b1 b1 b1\nb2\n' }[length];
+      await write(before);
+      expect(await f.look()).toBe(before);
+      await truncate();
+      await write(fresh);
+      let text = await f.look();
+      text += await f.look(); // a read that found other content begins anew at the next look
+      expect(text).toBe(fresh);
+    },
+  );
+
+  test.each(['shorter', 'as long', 'longer'] as const)('%s than before, while down', async (length) => {
+    const { f, write, truncate } = await setUp();
+    const before = `${banner}a1 a1 a1\n`;
+    const fresh = banner + { shorter: 'b1\n', 'as long': 'b1 b1 b1\n', longer: 'b1 b1 b1\nb2\n' }[length];
+    await write(before);
+    expect(await f.look()).toBe(before);
+    await f.restart(async () => {
+      await truncate();
+      await write(fresh);
+    });
+    expect(await f.look()).toBe(fresh);
+  });
+
+  test('the same bytes up to the old end, and more: nobody can tell that from a file that has grown', async () => {
+    const { f, write, truncate } = await setUp();
+    await write(`${banner}a1\n`);
+    await f.look();
+    await truncate();
+    await write(`${banner}a1\na2\n`);
+    expect((await f.look()) + (await f.look())).toBe('a2\n');
+  });
+});
+
+test('rewritten in place to the same length, while the agent looks on', async () => {
+  const { f, write, log } = await setUp();
+  const line = (letter: string): string => `${letter.repeat(2_000)}\n`;
+  await write(line('a'));
+  await f.look();
+  await writeFile(log, line('b'));
+  expect(await f.look()).toBe(line('b'));
+});
