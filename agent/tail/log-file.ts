@@ -25,8 +25,8 @@ export interface LogFile {
   lookedMs: number;
   /** Monotonic time at which its size last changed. */
   grewMs: number;
-  /** Key of the file that had this one's name before it; its backlog is read first. */
-  predecessor: string | undefined;
+  /** The file that had this one's name before it; its backlog is read first. */
+  predecessor: Pick<FileState, 'id' | 'key'> | undefined;
   /** No path that the globs match leads to it any more: renamed out of them, replaced, or deleted. */
   detached: boolean;
 }
@@ -34,6 +34,26 @@ export interface LogFile {
 /** Whether a read could give something. */
 export function hasWork(file: LogFile): boolean {
   return !file.waits && file.sizeBytes > file.position.offset && file.partialAtBytes !== file.sizeBytes;
+}
+
+/** Whether the file that had this one's name before it still has something to read. `files` are by device and inode. */
+export function waitsForPredecessor(file: LogFile, files: ReadonlyMap<string, LogFile>): boolean {
+  const before = predecessorOf(file, files);
+  if (before === undefined || !hasWork(before)) return false;
+  // Files that have exchanged their names would wait for each other.
+  const passed = new Set([before]);
+  for (let next = predecessorOf(before, files); next !== undefined; next = predecessorOf(next, files)) {
+    if (next === file) return false;
+    if (passed.has(next)) break;
+    passed.add(next);
+  }
+  return true;
+}
+
+/** Undefined also when its inode belongs to another file now. */
+function predecessorOf({ predecessor }: LogFile, files: ReadonlyMap<string, LogFile>): LogFile | undefined {
+  const file = predecessor === undefined ? undefined : files.get(predecessor.key);
+  return file?.state.id === predecessor?.id ? file : undefined;
 }
 
 /** A last line without newline that nobody will complete: the file is detached and has been quiet for the bound. */

@@ -8,7 +8,7 @@ import { errnoOf, messageOf } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
 import type { RepeatedLog } from '../../shared/telemetry/repeated-log.ts';
 import type { Journal } from '../checkpoint/journal.ts';
-import { hasOpenIntent } from '../checkpoint/state.ts';
+import { type FileState, hasOpenIntent } from '../checkpoint/state.ts';
 import { listDirectory } from '../discover/directory.ts';
 import type { FileSystem, OpenFile } from '../discover/file-system.ts';
 import { FINGERPRINT_BYTES, fingerprintOf, fits } from '../discover/fingerprint.ts';
@@ -16,7 +16,7 @@ import { lastMark } from '../discover/mark.ts';
 import { type FoundFile, scan } from '../discover/scan.ts';
 import { absentFiles } from './absent-files.ts';
 import { createKnownFiles } from './known-files.ts';
-import { hasWork, isFinal, type LogFile } from './log-file.ts';
+import { hasWork, isFinal, type LogFile, waitsForPredecessor } from './log-file.ts';
 import { watchTruncation } from './truncation.ts';
 
 export interface LogFilesOptions {
@@ -63,7 +63,7 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
   const known = createKnownFiles({ journal, logger });
   const truncation = watchTruncation({ known, onLost: options.onLost, logger });
 
-  const adopt = async (path: string, detached: boolean, predecessor?: string): Promise<void> => {
+  const adopt = async (path: string, detached: boolean, predecessor?: FileState): Promise<void> => {
     const handle = await fs.open(path);
     try {
       const stat = await handle.stat();
@@ -87,7 +87,7 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
         waits: false,
         lookedMs: clock.monotonicMs(),
         grewMs: clock.monotonicMs(),
-        predecessor,
+        predecessor: predecessor && { id: predecessor.id, key: predecessor.key },
         detached,
       });
       logger.debug({ path, file: state.id, offset, sizeBytes: stat.sizeBytes }, 'following a file');
@@ -97,7 +97,7 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     }
   };
 
-  const adoptOrComplain = async (path: string, predecessor: string | undefined): Promise<void> => {
+  const adoptOrComplain = async (path: string, predecessor: FileState | undefined): Promise<void> => {
     if (files.size >= options.maxOpenFiles) {
       log.warn(
         'open files',
@@ -171,7 +171,7 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     const paths = new Map<string, string[]>();
     for (const { path, stat } of found) paths.set(stat.key, [...(paths.get(stat.key) ?? []), path]);
     // Taken before names change hands: with a rotation the old file's lines come before those of the new one.
-    const holders = new Map([...journal.state.files.values()].map((state) => [state.path, state.key]));
+    const holders = new Map([...journal.state.files.values()].map((state) => [state.path, state]));
     for (const [key, names] of paths) {
       const file = files.get(key);
       if (file === undefined) await adoptOrComplain(names[0]!, holders.get(names[0]!));
@@ -224,11 +224,7 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
         }
       }
     },
-    withWork: () =>
-      [...files.values()].filter((file) => {
-        const before = file.predecessor === undefined ? undefined : files.get(file.predecessor);
-        return hasWork(file) && (before === undefined || before === file || !hasWork(before));
-      }),
+    withWork: () => [...files.values()].filter((file) => hasWork(file) && !waitsForPredecessor(file, files)),
     reopen: async (id) => {
       const state = journal.state.files.get(id);
       if (state === undefined) return undefined;

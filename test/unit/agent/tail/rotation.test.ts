@@ -92,6 +92,22 @@ describe.each(BOTH)('renamed to a name %s', (_, include) => {
   });
 });
 
+test('two files that exchange their names while the agent is down do not wait for each other', async () => {
+  const { f, write, move } = await setUp();
+  await write('a.log', 'a1\n');
+  await write('b.log', 'b1\n');
+  await f.look();
+  await f.restart(async () => {
+    await move('a.log', 'other');
+    await move('b.log', 'a.log');
+    await move('other', 'b.log');
+    await write('a.log', 'b2\n');
+    await write('b.log', 'a2\n');
+  });
+  const text = await f.look();
+  expect(text.split('\n').toSorted().join(' ').trim()).toBe('a2 b2');
+});
+
 test('rotations faster than the looks, over a chain of names, the oldest deleted: every line once, in order', async () => {
   const { f, write, move, at } = await setUp({ chunkBytes: 64 });
   const expected: string[] = [];
