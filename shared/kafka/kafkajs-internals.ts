@@ -12,6 +12,7 @@ import tls from 'node:tls';
 import type { KafkaRequest } from './protocol.ts';
 import { ProtocolReader, ProtocolWriter } from './protocol.ts';
 import { connectionError } from './connection-error.ts';
+import { deferred } from '../deferred.ts';
 import { messageOf, SkaldError } from '../errors.ts';
 
 const require = createRequire(import.meta.url);
@@ -25,10 +26,19 @@ interface InternalLogger {
   error(message: string, extra?: object): void;
 }
 
+interface InternalRequest {
+  requestTimeout: number;
+  timeoutRequest(): void;
+}
+
 interface InternalRequestQueue {
+  requestTimeout: number;
   pending: unknown[];
-  throttledUntil: number;
-  throttleCheckTimeoutId: NodeJS.Timeout | null;
+  inflight: Map<number, InternalRequest>;
+  sendSocketRequest(request: InternalRequest): void;
+  scheduleRequestTimeoutCheck(): void;
+  maybeThrottle(ms: number | null | undefined): void;
+  canSendSocketRequestImmediately(): boolean;
   scheduleCheckPendingRequests(): void;
   checkPendingRequests(): void;
   destroy(): void;
@@ -49,8 +59,8 @@ interface InternalConnection {
       encode(): Promise<{ buf: Buffer; buffer: Buffer }>;
     };
     response: {
-      decode(payload: Buffer): Promise<{ payload: Buffer; clientSideThrottleTime: number }>;
-      parse(decoded: { payload: Buffer }): Promise<unknown>;
+      decode(payload: Buffer): Promise<{ payload: unknown; clientSideThrottleTime: number }>;
+      parse(decoded: { payload: unknown }): Promise<unknown>;
     };
     requestTimeout: number | null;
     logResponseError: boolean;
@@ -115,20 +125,59 @@ function openSocket({ host, port, ssl, onConnect }: SocketOptions): net.Socket {
   return socket;
 }
 
+/** How often requests on their way are looked at for being overdue, as kafkajs does. */
+const OVERDUE_CHECK_MS = 100;
+
 /**
- * kafkajs re-arms this check with a negative delay after every answer, which Node runs as 1 ms: a thousand wake-ups a
- * second for each open connection, for ever. It is only of use while requests are held back.
+ * Takes the timers of a connection into our own hands, so that an idle one has none and a jump of the wall clock neither
+ * ends requests early nor keeps them for ever. kafkajs looks for overdue requests ten times a second for as long as a
+ * connection is open, and for requests that are held back a thousand times (it re-arms that check with a negative delay).
+ * While a broker asks for it (KIP-219), nothing is sent; what is held back goes out in order, and is not overdue by that.
  */
-function quietPendingCheck(queue: InternalRequestQueue): void {
+function ownTimers(queue: InternalRequestQueue): void {
+  const sentMs = new WeakMap<InternalRequest, number>();
+  let heldBackUntilMs = 0;
+  let overdueCheck: NodeJS.Timeout | undefined;
+  let pendingCheck: NodeJS.Timeout | undefined;
+
+  const checkOverdue = (): void => {
+    overdueCheck = undefined;
+    for (const request of [...queue.inflight.values()]) {
+      if (performance.now() - (sentMs.get(request) ?? 0) > request.requestTimeout) request.timeoutRequest();
+    }
+    armOverdueCheck();
+  };
+  const armOverdueCheck = (): void => {
+    if (overdueCheck !== undefined || queue.inflight.size === 0) return;
+    overdueCheck = setTimeout(checkOverdue, Math.min(queue.requestTimeout, OVERDUE_CHECK_MS));
+  };
+
+  const sendSocketRequest = queue.sendSocketRequest.bind(queue);
+  queue.sendSocketRequest = (request) => {
+    sentMs.set(request, performance.now());
+    sendSocketRequest(request);
+    armOverdueCheck();
+  };
+  queue.scheduleRequestTimeoutCheck = () => {};
+  queue.maybeThrottle = (ms) => {
+    heldBackUntilMs = Math.max(heldBackUntilMs, performance.now() + (ms ?? 0));
+  };
+  queue.canSendSocketRequestImmediately = () => performance.now() >= heldBackUntilMs;
   queue.scheduleCheckPendingRequests = () => {
-    if (queue.pending.length === 0 || queue.throttleCheckTimeoutId !== null) return;
-    queue.throttleCheckTimeoutId = setTimeout(
+    if (queue.pending.length === 0 || pendingCheck !== undefined) return;
+    pendingCheck = setTimeout(
       () => {
-        queue.throttleCheckTimeoutId = null;
+        pendingCheck = undefined;
         queue.checkPendingRequests();
       },
-      Math.max(10, queue.throttledUntil - Date.now()),
+      Math.max(1, Math.ceil(heldBackUntilMs - performance.now())),
     );
+  };
+  queue.destroy = () => {
+    clearTimeout(overdueCheck);
+    clearTimeout(pendingCheck);
+    overdueCheck = undefined;
+    pendingCheck = undefined;
   };
 }
 
@@ -182,7 +231,8 @@ export interface BrokerConnection {
 
 /**
  * Connects, and authenticates when `sasl` is set.
- * @throws SkaldError KAFKA_UNREACHABLE, KAFKA_TLS or KAFKA_AUTHENTICATION
+ * All of it takes at most `connectTimeoutMs`.
+ * @throws SkaldError KAFKA_UNREACHABLE, KAFKA_TIMEOUT, KAFKA_TLS, KAFKA_AUTHENTICATION or KAFKA_PROTOCOL
  */
 export async function openBrokerConnection(options: BrokerConnectionOptions): Promise<BrokerConnection> {
   const where = { broker: `${options.host}:${options.port}` };
@@ -208,7 +258,7 @@ export async function openBrokerConnection(options: BrokerConnectionOptions): Pr
   });
   const broker = new Broker({ connectionPool, logger, authenticationTimeout: options.connectTimeoutMs });
   const connection = connectionPool.pool[0]!;
-  quietPendingCheck(connection.requestQueue);
+  ownTimers(connection.requestQueue);
 
   const closeWith = (reason: SkaldError): void => {
     // A request that is still being encoded looks at this before it is written; later nobody would reject it.
@@ -223,12 +273,22 @@ export async function openBrokerConnection(options: BrokerConnectionOptions): Pr
     const message = `${where.broker} sent what is no answer of a Kafka broker: ${messageOf(cause)}`;
     closeWith(new SkaldError('KAFKA_PROTOCOL', message, { cause, where }));
   });
+  const late = deferred<never>();
+  const deadline = setTimeout(() => {
+    // kafkajs bounds the TCP and TLS handshakes one by one, and what follows on them only by the request time-out.
+    const [code, missing] = progress.reached
+      ? (['KAFKA_TIMEOUT', 'took the connection and did not complete it in time'] as const)
+      : (['KAFKA_UNREACHABLE', 'did not take the connection in time'] as const);
+    late.reject(new SkaldError(code, `${where.broker} ${missing}.`, { where }));
+  }, options.connectTimeoutMs);
   try {
-    await broker.connect();
+    await Promise.race([broker.connect(), late.promise]);
   } catch (error) {
     close();
     const handshaking = options.ssl !== null && progress.reached && !progress.secured;
     throw connectionError(error, where, handshaking ? 'handshake' : 'connect');
+  } finally {
+    clearTimeout(deadline);
   }
 
   let closed = false;
@@ -238,7 +298,7 @@ export async function openBrokerConnection(options: BrokerConnectionOptions): Pr
     },
     send: async <T>(request: KafkaRequest<T>): Promise<T> => {
       try {
-        // kafkajs hands back what `parse` returned, which is a T.
+        // kafkajs hands back what `parse` returned, which is the T of `decode`.
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion
         return (await connection.send({
           request: {
@@ -253,8 +313,12 @@ export async function openBrokerConnection(options: BrokerConnectionOptions): Pr
             },
           },
           response: {
-            decode: (payload) => Promise.resolve({ payload, clientSideThrottleTime: 0 }),
-            parse: ({ payload }) => Promise.resolve(request.decode(new ProtocolReader(payload))),
+            decode: (bytes) => {
+              const answer = request.decode(new ProtocolReader(bytes));
+              const clientSideThrottleTime = request.throttleMs?.(answer) ?? 0;
+              return Promise.resolve({ payload: answer, clientSideThrottleTime });
+            },
+            parse: ({ payload }) => Promise.resolve(payload),
           },
           requestTimeout: options.requestTimeoutMs + (request.holdMs ?? 0),
           logResponseError: false,

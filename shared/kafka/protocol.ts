@@ -13,6 +13,8 @@ export interface KafkaRequest<T> {
   readonly holdMs?: number;
   encode(writer: ProtocolWriter): void;
   decode(reader: ProtocolReader): T;
+  /** How long the answer asks not to send anything over this connection (KIP-219), for answers that may ask that. */
+  throttleMs?(answer: T): number;
 }
 
 /** Collects a request. Small fields share one growing buffer; large byte fields are kept by reference until `finish`. */

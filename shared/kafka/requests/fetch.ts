@@ -90,5 +90,6 @@ export function fetchRequest(options: {
         .flat();
       return { throttleMs, errorCode, partitions };
     },
+    throttleMs: (answer) => answer.throttleMs,
   };
 }

@@ -59,5 +59,6 @@ export function produceRequest(options: {
         .flat();
       return { partitions, throttleMs: reader.int32() };
     },
+    throttleMs: (answer) => answer.throttleMs,
   };
 }

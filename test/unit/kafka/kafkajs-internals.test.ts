@@ -8,6 +8,7 @@ import {
 } from '../../../shared/kafka/kafkajs-internals.ts';
 import { ProtocolWriter } from '../../../shared/kafka/protocol.ts';
 import { heartbeatRequest } from '../../../shared/kafka/requests/group.ts';
+import { produceRequest } from '../../../shared/kafka/requests/produce.ts';
 import type { FakeAnswer, FakeBroker } from './fake-broker.ts';
 import { fakeBroker, SASL_AUTHENTICATE, SASL_HANDSHAKE } from './fake-broker.ts';
 
@@ -67,9 +68,13 @@ describe('what is used of kafkajs', () => {
       send: expect.any(Function),
     });
     expect(connection!['requestQueue']).toMatchObject({
+      requestTimeout: 1,
       pending: [],
-      throttledUntil: expect.any(Number),
-      throttleCheckTimeoutId: null,
+      inflight: new Map(),
+      sendSocketRequest: expect.any(Function),
+      scheduleRequestTimeoutCheck: expect.any(Function),
+      maybeThrottle: expect.any(Function),
+      canSendSocketRequestImmediately: expect.any(Function),
       scheduleCheckPendingRequests: expect.any(Function),
       checkPendingRequests: expect.any(Function),
       destroy: expect.any(Function),
@@ -175,16 +180,57 @@ describe('a connection', () => {
     await expect(connection.send(heartbeat())).rejects.toMatchObject({ code: 'KAFKA_DISCONNECTED' });
   });
 
-  test('that is idle leaves the processor alone', async () => {
+  test('that is idle has no timer of any kind', async () => {
     const broker = await fakeBroker(() => beat());
+    const connections = await Promise.all(Array.from({ length: 20 }, () => connect(broker)));
+    await Promise.all(connections.map((connection) => connection.send(heartbeat())));
+    // kafkajs by itself has one for overdue requests, and one that it sets again every millisecond, on each.
+    const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+    await vi.waitFor(() => expect(timers()).toBeLessThan(10), { timeout: 2_000, interval: 150 });
+    expect(connections.every((connection) => connection.isOpen)).toBe(true);
+  });
+
+  test('is not given up early, nor kept for ever, when the wall clock jumps', async () => {
+    const broker = await fakeBroker(({ body }) => (body.readInt32BE(3) === 1 ? 'silence' : beat()));
+    const connection = await connect(broker, { requestTimeoutMs: 400 });
+    const before = performance.now();
+    const sent = connection.send(heartbeat(1));
+    const wallClock = vi.spyOn(Date, 'now').mockImplementation(() => 4_000_000_000_000);
+    onTestFinished(() => wallClock.mockRestore());
+    await expect(sent).rejects.toMatchObject({ code: 'KAFKA_TIMEOUT' });
+    expect(performance.now() - before).toBeGreaterThanOrEqual(390);
+  });
+});
+
+describe('a broker that asks its clients to hold back (KIP-219)', () => {
+  /** Produce v7 by the protocol guide: responses, then throttle_time_ms. */
+  const produced = (throttleMs: number): Buffer => new ProtocolWriter().int32(0).int32(throttleMs).finish();
+  const produce = () => produceRequest({ partitions: [], timeoutMs: 1_000 });
+
+  test('is sent nothing for as long as it said, then everything in order, and nothing times out by that', async () => {
+    const HOLD_MS = 700;
+    const arrivedMs: number[] = [];
+    const broker = await fakeBroker(({ apiKey }) => {
+      arrivedMs.push(performance.now());
+      if (apiKey !== 0) return beat();
+      return produced(arrivedMs.length === 1 ? HOLD_MS : 0);
+    });
+    const connection = await connect(broker, { requestTimeoutMs: 200 });
+    expect(await connection.send(produce())).toEqual({ partitions: [], throttleMs: HOLD_MS });
+    const toldMs = performance.now();
+    await Promise.all([1, 2, 3].map((generation) => connection.send(heartbeat(generation))));
+    expect(arrivedMs[1]! - toldMs).toBeGreaterThanOrEqual(HOLD_MS - 5);
+    expect(broker.requests.slice(1).map(({ body }) => body.readInt32BE(3))).toEqual([1, 2, 3]);
+  });
+
+  test('and hangs: what is held back is rejected with what is on its way', async () => {
+    const broker = await fakeBroker(({ apiKey }) => (apiKey === 0 ? produced(60_000) : 'silence'));
     const connection = await connect(broker);
-    await connection.send(heartbeat());
-    const timers = vi.spyOn(globalThis, 'setTimeout');
-    onTestFinished(() => timers.mockRestore());
-    const until = Date.now() + 200;
-    await vi.waitFor(() => expect(Date.now()).toBeGreaterThan(until), { interval: 50 });
-    // kafkajs by itself sets one every millisecond; those here are of the test's own wait.
-    expect(timers.mock.calls.length).toBeLessThan(20);
+    await connection.send(produce());
+    const held = connection.send(heartbeat());
+    await Promise.resolve();
+    connection.close();
+    await expect(held).rejects.toMatchObject({ code: 'KAFKA_DISCONNECTED' });
   });
 });
 
@@ -229,6 +275,36 @@ describe('connecting', () => {
     await expect(connect(broker, { connectTimeoutMs: 300, requestTimeoutMs: 300 })).rejects.toMatchObject({
       code: expect.stringMatching(code),
     });
+  });
+
+  test.each<[string, FakeAnswer | undefined, object]>([
+    ['its first answer', 'silence', {}],
+    ['the answers of the login', undefined, { sasl: { mechanism: 'plain', username: 'u', password: 'p' } }],
+  ])(
+    'is bounded by its own time-out, not that of requests: %s never comes',
+    async (_, apiVersions, login) => {
+      const broker = await fakeBroker(() => 'silence', apiVersions === undefined ? {} : { apiVersions });
+      const before = performance.now();
+      const connecting = connect(broker, { connectTimeoutMs: 300, requestTimeoutMs: 60_000, ...login });
+      await expect(connecting).rejects.toMatchObject({
+        code: 'KAFKA_TIMEOUT',
+        message: expect.stringContaining(`${broker.host}:${broker.port}`),
+      });
+      expect(performance.now() - before).toBeLessThan(2_000);
+    },
+  );
+
+  test('a TLS handshake that is never answered is bounded the same way', async () => {
+    const server = net.createServer((socket) => socket.on('error', () => {})).listen(0, '127.0.0.1');
+    onTestFinished(() => void server.close());
+    await new Promise((resolve) => server.once('listening', resolve));
+    const address = server.address();
+    const port = typeof address === 'object' ? address!.port : 0;
+    const connecting = connect(
+      { host: '127.0.0.1', port },
+      { ssl: {}, connectTimeoutMs: 300, requestTimeoutMs: 60_000 },
+    );
+    await expect(connecting).rejects.toMatchObject({ code: 'KAFKA_TIMEOUT' });
   });
 
   test('by TLS to a listener without it: KAFKA_TLS, which says what is wrong', async () => {
