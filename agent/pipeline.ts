@@ -126,6 +126,7 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
   const publisher = createPublisher({
     topic,
     cluster,
+    lane: `produce/${config.name}`,
     topicWatch,
     partitioner,
     journal,
@@ -141,6 +142,7 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     onReplaced: counts.replaced,
     onReleased: (bytes) => budget.give(bytes),
     onMoved: counts.moved,
+    onThrottled: counts.throttled,
     onError: counts.produceError,
     clock,
     random,

@@ -4,7 +4,7 @@
  */
 import type { Clock, Random } from '../../shared/clock.ts';
 import { messageOf, SkaldError } from '../../shared/errors.ts';
-import type { KafkaCluster } from '../../shared/kafka/cluster.ts';
+import type { KafkaCluster, Lane } from '../../shared/kafka/cluster.ts';
 import { produceRequest, type ProducedPartition } from '../../shared/kafka/requests/produce.ts';
 import type { RepeatedLog } from '../../shared/telemetry/repeated-log.ts';
 import { sealBatch } from '../../shared/wire/record-batch.ts';
@@ -38,12 +38,16 @@ export interface PublishedBatch {
 export interface PublisherOptions extends Omit<ReidentifyOptions, 'newProducerId'> {
   topic: string;
   cluster: KafkaCluster;
+  /** Connections of its own: a batch that waits for replicas must not hold up those of other pipelines. */
+  lane: Lane;
   partitioner: Partitioner;
   rack: string | undefined;
   maxInFlight: number;
   requestTimeoutMs: number;
   onAcknowledged(batch: PublishedBatch): void;
   onMoved(reason: string): void;
+  /** The broker has asked not to be sent anything for so long, because of a quota. */
+  onThrottled(ms: number): void;
   onError(code: string): void;
   clock: Clock;
   random: Random;
@@ -93,7 +97,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
       partitions: [{ topic, partition, batch: bytes }],
       timeoutMs: options.requestTimeoutMs,
     });
-    const answer = await cluster.send(leader, 'produce', request);
+    const answer = await cluster.send(leader, options.lane, request);
+    if (answer.throttleMs > 0) options.onThrottled(answer.throttleMs);
     const produced = answer.partitions[0];
     if (produced === undefined)
       throw new SkaldError('KAFKA_PROTOCOL', 'The answer to Produce names no partition.');

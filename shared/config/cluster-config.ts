@@ -51,7 +51,7 @@ export const clusterConfigSchema = z.strictObject({
     description: 'TLS to the brokers: `true` with the system authorities, or a block with further settings.',
   }),
   sasl: saslSchema.optional().meta({ description: 'SASL authentication; without it, none.' }),
-  connectTimeoutMs: durationMs('Longest wait for a TCP and TLS connection to a broker.', {
+  connectTimeoutMs: durationMs('Longest wait for a connection to a broker: TCP, TLS and login together.', {
     min: 100,
     max: 300_000,
     default: '10s',

@@ -18,10 +18,11 @@ export interface ClusterView {
 }
 
 /**
- * A broker works through the requests of one connection one after the other, so a long poll or a join would hold up
- * everything behind it. Each lane is a connection of its own, opened when first used.
+ * A broker works through the requests of one connection one after the other, so a long poll, a join, or a batch that waits
+ * for replicas would hold up everything behind it. Each lane is a connection of its own, opened when first used; who must
+ * not wait for others that produce has a lane with a name.
  */
-export type Lane = 'control' | 'produce' | 'fetch' | 'group';
+export type Lane = 'control' | 'produce' | `produce/${string}` | 'fetch' | 'group';
 
 export interface KafkaCluster {
   /** Asks a broker, never a cache. Adds what it learns of the brokers to what `send` knows. */

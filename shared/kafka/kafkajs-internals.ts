@@ -142,7 +142,7 @@ function ownTimers(queue: InternalRequestQueue): void {
 
   const checkOverdue = (): void => {
     overdueCheck = undefined;
-    for (const request of [...queue.inflight.values()]) {
+    for (const request of queue.inflight.values()) {
       if (performance.now() - (sentMs.get(request) ?? 0) > request.requestTimeout) request.timeoutRequest();
     }
     armOverdueCheck();

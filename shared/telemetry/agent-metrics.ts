@@ -73,6 +73,13 @@ export const AGENT_METRICS = {
     unit: 'seconds',
     labels: ['pipeline'],
   },
+  throttledSeconds: {
+    type: 'counter',
+    name: 'skald_agent_throttled_seconds_total',
+    help: 'Time for which brokers have asked the pipeline to hold back, because of a quota.',
+    unit: 'seconds',
+    labels: ['pipeline'],
+  },
   inFlightBatches: {
     type: 'gauge',
     name: 'skald_agent_in_flight_batches',

@@ -46,7 +46,13 @@ export interface PipelineReport {
 
 export async function agentHost(
   pipelines: Record<string, PipelineFile>,
-  options: { bootstrap?: readonly string[]; rack?: string; agent?: string } = {},
+  options: {
+    bootstrap?: readonly string[];
+    rack?: string;
+    agent?: string;
+    /** Brokers of further clusters, for `kafka: ['cluster: NAME']`; the first one is `main`. */
+    clusters?: Record<string, readonly string[]>;
+  } = {},
 ): Promise<AgentHost> {
   const directory = await tempDir();
   const [stateDir, logs, pipelinesDir] = ['state', 'logs', 'pipelines'].map((name) => join(directory, name));
@@ -63,7 +69,9 @@ clusters:
   main:
     brokers: ${JSON.stringify(options.bootstrap ?? sharedStack().bootstrap)}
     metadataMaxAgeMs: 2s
-status:
+${Object.entries(options.clusters ?? {})
+  .map(([name, brokers]) => `  ${name}: { brokers: ${JSON.stringify(brokers)} }\n`)
+  .join('')}status:
   host: ${LOOPBACK}
   port: ${port}
 ${options.agent ?? ''}`,

@@ -95,6 +95,15 @@ describe('connections', () => {
     expect(brokers.map((broker) => broker.connections)).toEqual([3, 1]);
   });
 
+  test('with a name belong to one owner: a broker that holds one answer back holds up nobody else', async () => {
+    const { brokers, cluster } = await setUp(1, ({ connection }) => (connection === 1 ? 'silence' : beat));
+    await cluster.metadata([]);
+    const stuck = cluster.send(1, 'produce/stuck', heartbeat).catch((error: unknown) => error);
+    await vi.waitFor(() => expect(brokers[0]!.connections).toBe(2));
+    expect(await cluster.send(1, 'produce/other', heartbeat)).toEqual({ errorCode: 0 });
+    expect(await stuck).toMatchObject({ code: 'KAFKA_TIMEOUT' });
+  });
+
   test('are shared by who asks at the same time', async () => {
     const { brokers, cluster } = await setUp(1);
     await cluster.metadata([]);

@@ -94,6 +94,7 @@ async function setUp(
     acknowledged: [] as PublishedBatch[],
     replaced: [] as [why: string, possibleDuplicates: number, lostBytes: number][],
     moved: [] as string[],
+    throttledMs: [] as number[],
     releasedBytes: 0,
   };
   /** What the log file holds; undefined when it is gone. */
@@ -111,6 +112,8 @@ async function setUp(
   };
   const publisher = createPublisher({
     topic: 'logs',
+    lane: 'produce/app',
+    onThrottled: (ms) => seen.throttledMs.push(ms),
     cluster,
     topicWatch,
     partitioner: createPartitioner(options.partitioner ?? STICKY, { rack: 'rack-a', clock, random }),
@@ -215,6 +218,15 @@ describe('intent, effect, commit', () => {
     await s.journal.flush();
     expect(s.written('commit')).toEqual([{ t: 'commit', n: 1, offset: 55 }]);
     expect(s.journal.state.open.size).toBe(0);
+  });
+
+  test('the time for which a broker asks to hold back is told (KIP-219)', async () => {
+    const w = await setUp();
+    await w.publish('a\n');
+    w.cluster.produced[0]!.answer(0, 0, 1_500);
+    await w.settle();
+    expect(w.throttledMs).toEqual([1_500]);
+    expect(w.acknowledged).toHaveLength(1);
   });
 
   test('sequences count records, one row for each partition (KIP-98)', async () => {

@@ -13,7 +13,7 @@ export interface Produced {
   baseSequence: number;
   records: number;
   bytes: Buffer;
-  answer(errorCode: number, baseOffset?: number): void;
+  answer(errorCode: number, baseOffset?: number, throttleMs?: number): void;
   lose(): void;
 }
 
@@ -58,7 +58,7 @@ export function scriptedCluster(leaders: number[]): ScriptedCluster {
         baseSequence: header.baseSequence,
         records: header.recordCount,
         bytes: batch,
-        answer: (errorCode, baseOffset = 0) => {
+        answer: (errorCode, baseOffset = 0, throttleMs = 0) => {
           done();
           const answer = new ProtocolWriter()
             .array([0], () => {})
@@ -68,7 +68,7 @@ export function scriptedCluster(leaders: number[]): ScriptedCluster {
             .int32(partition)
             .int16(errorCode)
             .int64(errorCode === 0 ? baseOffset : -1);
-          resolve(decoded(request, answer.int64(-1).int64(0).int32(0)));
+          resolve(decoded(request, answer.int64(-1).int64(0).int32(throttleMs)));
         },
         lose: () => {
           done();
