@@ -229,7 +229,9 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
   const keepScanning = async (): Promise<void> => {
     while (!stopReading.signal.aborted) {
       await clock.sleep(scanIntervalMs, stopReading.signal);
-      if (!stopReading.signal.aborted) await files.scan();
+      if (stopReading.signal.aborted) return;
+      await files.scan();
+      await journal.flush(); // what was found is found again after a crash, under whatever name
     }
   };
 

@@ -23,6 +23,21 @@ describe('brokers that cannot be reached', () => {
     expect(w.lines()).toEqual([1, 2, 3].map((generation) => `line of generation ${generation}`));
   });
 
+  test('at the start, and the agent is killed: files that it saw are known to the next one', async () => {
+    const w = smallWorld({ include: '/logs/*.log' });
+    w.network(false);
+    const pipeline = await w.start(w.journal);
+    w.disk.append('/logs/app.log', 'a line\n');
+    await w.clock.advance(1_000); // several scans
+    const atDeath = memoryJournal(w.journal.content);
+    await w.stop(pipeline, 0);
+    w.disk.rename('/logs/app.log', '/logs/app.log.1');
+    w.network(true);
+    await w.start(atDeath);
+    await w.clock.advance(LONG_ENOUGH_MS);
+    expect(w.lines()).toEqual(['a line']);
+  });
+
   test('in the middle: nor are they while the agent waits with all that it may hold', async () => {
     const w = smallWorld({ include: '/logs/*.log' });
     await w.start(w.journal);
