@@ -11,6 +11,7 @@ export interface PipelineCounts extends JournalCounts {
   readonly replaced: (why: string, possibleDuplicates: number, lostBytes: number) => void;
   readonly moved: (reason: string) => void;
   readonly throttled: (ms: number) => void;
+  readonly rateLimited: (ms: number) => void;
   readonly produceError: (code: string) => void;
   readonly lost: (bytes: number, reason: string) => void;
   readonly skipped: (bytes: number, droppedRecords: number, policy: string) => void;
@@ -52,6 +53,7 @@ export function pipelineCounts(metrics: AgentMetrics, pipeline: string, topic: s
       if (lostBytes > 0) metrics.lostBytes.inc({ pipeline, reason: why }, lostBytes);
     },
     moved: (reason) => metrics.partitionMoves.inc({ pipeline, reason }),
+    rateLimited: (ms) => metrics.rateLimitedSeconds.inc({ pipeline }, ms / 1000),
     throttled: (ms) => metrics.throttledSeconds.inc({ pipeline }, ms / 1000),
     produceError: (code) => metrics.produceErrors.inc({ pipeline, code }),
     lost: (bytes, reason) => metrics.lostBytes.inc({ pipeline, reason }, bytes),

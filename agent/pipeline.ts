@@ -18,10 +18,12 @@ import type { JournalFile } from './checkpoint/journal-file.ts';
 import type { Intent } from './checkpoint/state.ts';
 import type { FileSystem } from './discover/file-system.ts';
 import type { BudgetShare } from './memory-budget.ts';
+import { rateLimit, unlimited } from './rate-limit.ts';
 import { createPartitioner } from './publish/create-partitioner.ts';
 import { createPublisher } from './publish/publisher.ts';
 import type { BatchSettings } from './publish/seal.ts';
 import { watchTopic } from './publish/topic-view.ts';
+import { beginningAt, type LogFile } from './tail/log-file.ts';
 import { createLogFiles } from './tail/log-files.ts';
 import { createReader } from './tail/reader.ts';
 import { rebuildIntent } from './checkpoint/rebuild.ts';
@@ -225,6 +227,12 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     signal: stopReading.signal,
   });
 
+  const { bytesPerSecond, burstBytes = bytesPerSecond } = config.limits;
+  const rate =
+    bytesPerSecond === undefined || burstBytes === undefined
+      ? unlimited
+      : rateLimit({ bytesPerSecond, burstBytes, onLimited: counts.rateLimited, clock });
+
   /** Goes on while brokers hold up the reading: a file that comes and is rotated away unseen would be lost. */
   const keepScanning = async (): Promise<void> => {
     while (!stopReading.signal.aborted) {
@@ -240,16 +248,25 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     // Without the topic nothing could be sent: leave the lines where they are safe, in their files.
     await topicWatch.first(stopReading.signal);
     let polledMs = clock.monotonicMs();
+    /** Where the limit stopped the last round: the next one begins there, so that the first file does not get it all. */
+    let next: LogFile | undefined;
     while (!stopReading.signal.aborted) {
       let progressed = false;
-      for (const file of files.withWork()) {
+      for (const file of beginningAt(files.withWork(), next)) {
         if (stopReading.signal.aborted) break;
-        if (await reader.readSome(file)) progressed = true;
+        const maxBytes = rate.allowance();
+        if (maxBytes === 0) {
+          next = file;
+          break;
+        }
+        const { offset } = file.position;
+        if (await reader.readSome(file, maxBytes)) progressed = true;
+        rate.took(Math.max(0, file.position.offset - offset));
         await batcher.handOverIfDue();
       }
       await batcher.handOverIfDue();
       if (!progressed) {
-        const quietMs = Math.max(1, Math.min(pollIntervalMs, batcher.lingerLeftMs()));
+        const quietMs = Math.max(1, Math.min(pollIntervalMs, batcher.lingerLeftMs(), rate.waitMs()));
         await clock.sleep(quietMs, stopReading.signal);
       }
       if (!progressed || clock.monotonicMs() - polledMs >= pollIntervalMs) {

@@ -31,6 +31,12 @@ export interface LogFile {
   detached: boolean;
 }
 
+/** The same files in the same order, from `first` on and around; as they are when it is not among them. */
+export function beginningAt(files: LogFile[], first: LogFile | undefined): LogFile[] {
+  const at = first === undefined ? -1 : files.indexOf(first);
+  return at <= 0 ? files : [...files.slice(at), ...files.slice(0, at)];
+}
+
 /** Whether a read could give something. */
 export function hasWork(file: LogFile): boolean {
   return !file.waits && file.sizeBytes > file.position.offset && file.partialAtBytes !== file.sizeBytes;

@@ -31,8 +31,8 @@ export interface ReaderOptions {
 }
 
 export interface Reader {
-  /** One chunk of one file. True when the position has moved. */
-  readSome(file: LogFile): Promise<boolean>;
+  /** One chunk of one file, of at most `maxBytes` unless one line is longer. True when the position has moved. */
+  readSome(file: LogFile, maxBytes?: number): Promise<boolean>;
 }
 
 export function createReader(options: ReaderOptions): Reader {
@@ -98,8 +98,9 @@ export function createReader(options: ReaderOptions): Reader {
   };
 
   return {
-    readSome: async (file) => {
-      const wantedBytes = Math.max(1, Math.min(batcher.roomBytes, file.sizeBytes - file.position.offset));
+    readSome: async (file, maxBytes = Infinity) => {
+      const unreadBytes = file.sizeBytes - file.position.offset;
+      const wantedBytes = Math.max(1, Math.min(batcher.roomBytes, unreadBytes, maxBytes));
       const chunkBytes = await take(wantedBytes);
       if (chunkBytes === 0) return false;
       const result = await readChunk(file, chunkBytes);

@@ -76,6 +76,32 @@ const discoverySchema = z
   .prefault({})
   .meta({ description: 'How files are found and watched.' });
 
+const limitsSchema = z
+  .strictObject({
+    bytesPerSecond: bytes(
+      'Most bytes that are read from the files in a second, in the long run. The rest waits in the files.',
+      { min: 1 * KIB, max: 64 * 1024 * MIB, default: '64GiB' },
+    )
+      .unwrap()
+      .optional()
+      .meta({ defaultText: 'no limit' }),
+    burstBytes: bytes('Most bytes that are read at once after a pause.', {
+      min: 1 * KIB,
+      max: 64 * 1024 * MIB,
+      default: '64GiB',
+    })
+      .unwrap()
+      .optional()
+      .meta({ defaultText: 'as many as in a second' }),
+  })
+  .refine(({ bytesPerSecond, burstBytes }) => burstBytes === undefined || bytesPerSecond !== undefined, {
+    path: ['burstBytes'],
+    error: 'says nothing without bytesPerSecond: set that too, or leave both out',
+    when: whenParsed('bytesPerSecond', 'burstBytes'),
+  })
+  .prefault({})
+  .meta({ description: 'How much of the machine and of the network the pipeline may take.' });
+
 const kafkaSchema = z
   .strictObject({
     cluster: text('Name of one of the `clusters` of the host file.')
@@ -134,6 +160,7 @@ export const pipelineConfigSchema = z.strictObject({
   ]).default('beginning'),
   framing: framingSchema,
   discovery: discoverySchema,
+  limits: limitsSchema,
   kafka: kafkaSchema,
   partitioner: partitionerSchema,
 });

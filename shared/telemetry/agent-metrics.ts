@@ -73,6 +73,13 @@ export const AGENT_METRICS = {
     unit: 'seconds',
     labels: ['pipeline'],
   },
+  rateLimitedSeconds: {
+    type: 'counter',
+    name: 'skald_agent_rate_limited_seconds_total',
+    help: 'Time for which there was something to read and limits.bytesPerSecond of the pipeline held it back.',
+    unit: 'seconds',
+    labels: ['pipeline'],
+  },
   throttledSeconds: {
     type: 'counter',
     name: 'skald_agent_throttled_seconds_total',

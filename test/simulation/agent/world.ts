@@ -30,6 +30,7 @@ export function pipelineConfig(): PipelineConfig {
       closeRotatedAfterMs: 500,
       partialLineTimeoutMs: 500,
     },
+    limits: {},
     kafka: {
       cluster: 'main',
       topic: TOPIC,

@@ -28,6 +28,7 @@ export interface SmallWorldOptions {
   include?: string;
   framing?: Partial<PipelineConfig['framing']>;
   kafka?: Partial<PipelineConfig['kafka']>;
+  limits?: PipelineConfig['limits'];
   budgetBytes?: number;
 }
 
@@ -106,6 +107,7 @@ export function smallWorld(options: SmallWorldOptions = {}) {
         files: { include: [options.include ?? '/logs/*'], exclude: [] },
         framing: { ...config.framing, ...options.framing },
         kafka: { ...config.kafka, ...options.kafka },
+        limits: options.limits ?? {},
       },
       host: 'h',
       rack: 'rack-a',

@@ -36,6 +36,7 @@ test('two lines are enough; everything else has the default that the design name
       closeRotatedAfterMs: 5000,
       partialLineTimeoutMs: 5000,
     },
+    limits: {},
     kafka: {
       cluster: 'main',
       topic: 'access',
@@ -130,6 +131,11 @@ describe('partitioners', () => {
   });
 });
 
+test('a limit of bytes for each second, and of those at once', () => {
+  const { limits } = parse(`${MINIMAL}limits: {bytesPerSecond: 5MiB, burstBytes: 20MiB}\n`);
+  expect(limits).toEqual({ bytesPerSecond: 5_242_880, burstBytes: 20_971_520 });
+});
+
 describe('other impossible settings', () => {
   test.each([
     [
@@ -155,6 +161,16 @@ describe('other impossible settings', () => {
     ],
     ['a topic at the top', `${MINIMAL}topic: x\n`, 'topic: is not a setting here; it belongs into kafka'],
     ['a name with a slash', `name: a/b\n${MINIMAL}`, 'name: must be letters'],
+    [
+      'a burst without a rate',
+      `${MINIMAL}limits: {burstBytes: 1MiB}\n`,
+      'limits.burstBytes: says nothing without',
+    ],
+    [
+      'a rate of nothing',
+      `${MINIMAL}limits: {bytesPerSecond: 0}\n`,
+      'limits.bytesPerSecond: must be between',
+    ],
     ['another framing', `${MINIMAL}framing: {type: csv}\n`, 'framing.type: must be newline, not csv'],
   ])('%s', (_, text, message) => {
     expect(() => parse(text)).toThrow(message);
