@@ -9,6 +9,7 @@ export interface PipelineCounts extends JournalCounts {
   readonly encoded: (part: EncodedPart, policy: string) => void;
   readonly acknowledged: (batch: PublishedBatch) => void;
   readonly replaced: (why: string, possibleDuplicates: number, lostBytes: number) => void;
+  readonly replayed: (outcome: string, batches: number) => void;
   readonly moved: (reason: string) => void;
   readonly throttled: (ms: number) => void;
   readonly rateLimited: (ms: number) => void;
@@ -51,6 +52,9 @@ export function pipelineCounts(metrics: AgentMetrics, pipeline: string, topic: s
     replaced: (why, possibleDuplicates, lostBytes) => {
       metrics.possibleDuplicates.inc({ pipeline }, possibleDuplicates);
       if (lostBytes > 0) metrics.lostBytes.inc({ pipeline, reason: why }, lostBytes);
+    },
+    replayed: (outcome, batches) => {
+      if (batches > 0) metrics.replayedBatches.inc({ pipeline, outcome }, batches);
     },
     moved: (reason) => metrics.partitionMoves.inc({ pipeline, reason }),
     rateLimited: (ms) => metrics.rateLimitedSeconds.inc({ pipeline }, ms / 1000),

@@ -143,6 +143,7 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     },
     onReplaced: counts.replaced,
     onReleased: (bytes) => budget.give(bytes),
+    onReplayed: counts.replayed,
     onMoved: counts.moved,
     onThrottled: counts.throttled,
     onError: counts.produceError,

@@ -84,6 +84,20 @@ export interface Intent {
   ranges: IntentRange[];
 }
 
+/** Where a pipeline's batches go. A batch without an answer may only be sent again to where it was sent before. */
+export interface Target {
+  clusterId: string;
+  topic: string;
+}
+
+/** The last acknowledged batch of a partition: where to begin when it is read back, and how to know that it is still that log. */
+export interface Reached {
+  partition: number;
+  offset: number;
+  producerId: bigint;
+  baseSequence: number;
+}
+
 export type Entry =
   | { t: 'journal'; version: 1; pipeline: string; topic: string }
   | { t: 'counters'; file: number; intent: number }
@@ -97,6 +111,8 @@ export type Entry =
   | { t: 'forget'; id: string }
   | { t: 'producer'; producerId: bigint; producerEpoch: number }
   | { t: 'sequences'; next: [partition: number, sequence: number][] }
+  | ({ t: 'target' } & Target)
+  | { t: 'reached'; batches: Reached[] }
   | ({ t: 'intent' } & Intent)
   | { t: 'commit'; n: number; offset: number }
   /** Intents that were never and will never be acknowledged as they stand, and what is sent in their place. */
@@ -114,6 +130,10 @@ export interface CheckpointState {
   sequences: Map<number, number>;
   /** Intents without a commit, in the order in which they were written. */
   open: Map<number, Intent>;
+  /** Where the open intents were sent; undefined in a journal of a version that did not write it. */
+  target: Target | undefined;
+  /** By partition; nothing that is open was appended before it. */
+  reached: Map<number, Reached>;
 }
 
 export function emptyState(pipeline: string, topic: string): CheckpointState {
@@ -126,6 +146,8 @@ export function emptyState(pipeline: string, topic: string): CheckpointState {
     producer: undefined,
     sequences: new Map(),
     open: new Map(),
+    target: undefined,
+    reached: new Map(),
   };
 }
 
@@ -153,6 +175,20 @@ function applyIntent(state: CheckpointState, intent: Intent): void {
       file.skipping = range.skipRest;
     }
   }
+}
+
+export function isSameTarget(a: Target | undefined, b: Target): boolean {
+  return a?.clusterId === b.clusterId && a.topic === b.topic;
+}
+
+function applyCommit(state: CheckpointState, n: number, offset: number): void {
+  const intent = state.open.get(n);
+  state.open.delete(n);
+  if (intent === undefined || offset < 0) return; // -1: the broker does not know it any more
+  const { partition, producerId, baseSequence } = intent;
+  // One that is older may have been appended too, although the broker said that it failed.
+  const hasOlder = [...state.open.values()].some((other) => other.partition === partition && other.n < n);
+  if (!hasOlder) state.reached.set(partition, { partition, offset, producerId, baseSequence });
 }
 
 /** Changes `state` by one entry. Entries about files that were forgotten meanwhile change nothing. */
@@ -220,8 +256,18 @@ export function apply(state: CheckpointState, entry: Entry): void {
       applyIntent(state, intent);
       return;
     }
+    case 'target': {
+      const { t: _, ...target } = entry;
+      if (!isSameTarget(state.target, target)) state.reached = new Map();
+      state.target = target;
+      state.topic = target.topic;
+      return;
+    }
+    case 'reached':
+      for (const reached of entry.batches) state.reached.set(reached.partition, reached);
+      return;
     case 'commit':
-      state.open.delete(entry.n);
+      applyCommit(state, entry.n, entry.offset);
       return;
     case 'replace':
       for (const n of entry.dropped) state.open.delete(n);
@@ -240,9 +286,11 @@ export function snapshot(state: CheckpointState): Entry[] {
     { t: 'journal', version: 1, pipeline: state.pipeline, topic: state.topic },
     { t: 'counters', file: state.nextFile, intent: state.nextIntent },
   ];
+  if (state.target !== undefined) entries.push({ t: 'target', ...state.target });
   if (state.producer !== undefined) entries.push({ t: 'producer', ...state.producer });
   for (const file of state.files.values()) entries.push({ t: 'file', ...file });
   for (const intent of state.open.values()) entries.push({ t: 'intent', ...intent });
+  if (state.reached.size > 0) entries.push({ t: 'reached', batches: [...state.reached.values()] });
   // Last, because replaying an open intent moves its partition's sequence back to just after itself.
   entries.push({ t: 'sequences', next: [...state.sequences] });
   return entries;

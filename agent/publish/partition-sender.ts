@@ -22,6 +22,8 @@ export interface SealedBatch {
 /** Why a window cannot go on as it is; somebody has to replace its batches. */
 export type IdentityLoss =
   | Extract<Remedy, 'identity-lost' | 'too-large' | 'built-anew'>
+  /** The broker may have forgotten the producer by now, and would take for new what it has. */
+  | 'identity-stale'
   /** The topic has no such partition any more. */
   | 'partition-gone';
 
@@ -38,6 +40,8 @@ export interface PartitionSenderOptions {
   refresh(): Promise<void>;
   /** Whether the topic is there, by the last metadata, and this partition of it is not. */
   isGone(): boolean;
+  /** Whether brokers may have forgotten the producer of a batch that was sent before. */
+  isStale(intent: Intent): Promise<boolean>;
   clock: Clock;
   random: Random;
   log: RepeatedLog;
@@ -62,8 +66,11 @@ const BACKOFF = { baseMs: 50, maxMs: 5_000 };
 /** For refusals that only a person can end, such as a missing ACL. */
 const SLOW_BACKOFF = { baseMs: 1_000, maxMs: 30_000 };
 
-/** Brokers forget an idle producer id after producer.id.expiration.ms, a day unless somebody has set less. */
-const REMEMBERED_MS = 3_600_000;
+/**
+ * Brokers forget an idle producer id after producer.id.expiration.ms: a day, unless somebody has set less, and they look
+ * every ten minutes. To go alone costs the first batch after a silence nothing, so the silence is short.
+ */
+const REMEMBERED_MS = 60_000;
 
 /** For so long brokers must agree that a partition is not there: they learn of a topic one after another. */
 const GONE_MS = 5_000;
@@ -181,6 +188,11 @@ export function partitionSender(options: PartitionSenderOptions): PartitionSende
       giveAway('partition-gone');
       return;
     }
+    const [oldest] = slots;
+    if (oldest !== undefined && (await options.isStale(oldest.batch.intent))) {
+      giveAway('identity-stale');
+      return;
+    }
     attempts += 1;
     recovering = false;
     pump();
@@ -237,6 +249,7 @@ export function partitionSender(options: PartitionSenderOptions): PartitionSende
       const since = slots.slice(lost).map((slot) => slot.batch);
       slots = [...batches, ...since].map(slotFor);
       lost = 0;
+      known = undefined;
       recovering = false;
       pump();
     },

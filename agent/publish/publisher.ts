@@ -3,13 +3,12 @@
  * produce, commit. One publisher serves one pipeline.
  */
 import type { Clock, Random } from '../../shared/clock.ts';
-import { messageOf, SkaldError } from '../../shared/errors.ts';
+import { SkaldError } from '../../shared/errors.ts';
 import type { KafkaCluster, Lane } from '../../shared/kafka/cluster.ts';
 import { produceRequest, type ProducedPartition } from '../../shared/kafka/requests/produce.ts';
 import type { RepeatedLog } from '../../shared/telemetry/repeated-log.ts';
-import { sealBatch } from '../../shared/wire/record-batch.ts';
 import type { EncodedPart } from '../batch/encode-batches.ts';
-import type { Intent } from '../checkpoint/state.ts';
+import { type Intent, isSameTarget } from '../checkpoint/state.ts';
 import {
   type IdentityLoss,
   type PartitionSender,
@@ -19,7 +18,11 @@ import {
 import type { Partitioner } from './partitioner.ts';
 import { orAborted } from './or-aborted.ts';
 import { newProducerId } from './producer-id.ts';
+import { producerMemory } from './producer-memory.ts';
+import { readBack } from './read-back.ts';
+import { readBudget } from './read-forward.ts';
 import { reidentify, type ReidentifyOptions } from './reidentify.ts';
+import { type ReplayOutcome, resume } from './resume.ts';
 import { type BatchSettings, sealPart } from './seal.ts';
 import type { TopicView } from './topic-view.ts';
 
@@ -48,6 +51,8 @@ export interface PublisherOptions extends Omit<ReidentifyOptions, 'newProducerId
   onMoved(reason: string): void;
   /** The broker has asked not to be sent anything for so long, because of a quota. */
   onThrottled(ms: number): void;
+  /** What became of the batches that an earlier process left open. */
+  onReplayed(outcome: ReplayOutcome, batches: number): void;
   onError(code: string): void;
   clock: Clock;
   random: Random;
@@ -62,7 +67,7 @@ export interface Publisher {
    * stops); waits while no partition has room. Must not be called again before it has resolved.
    */
   publish(part: EncodedPart, settings: BatchSettings, heldBytes: number): Promise<boolean>;
-  /** Sends the open intents of an earlier process again, first, under their identity. */
+  /** Sends the open intents of an earlier process again, first; see resume.ts. */
   resume(): Promise<void>;
   readonly inFlight: number;
   /** Resolves when nothing waits for an acknowledgement, or when `signal` aborts. */
@@ -78,6 +83,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
   const { topic, cluster, topicWatch, journal, clock, random, logger, signal } = options;
   const senders = new Map<number, PartitionSender>();
   const fullSinceMs = new Map<number, number>();
+  /** How far partitions were read back. What is sent later is not before it, in the same log. */
+  const readTo = new Map<number, number>();
   /** Aborts at the next acknowledgement: a sleep lets go of a signal when it ends, a race never lets go of a promise. */
   let progress = new AbortController();
 
@@ -141,6 +148,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
       onError: (code) => options.onError(code),
       refresh: () => topicWatch.refresh(),
       isGone: () => !(topicWatch.view?.partitions.some((p) => p.partition === partition) ?? true),
+      isStale,
       clock,
       random,
       log: options.log,
@@ -149,6 +157,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
     senders.set(partition, sender);
     return sender;
   };
+
+  const isStale = producerMemory({ cluster, topicWatch, clock });
 
   const askProducerId = () => newProducerId(cluster, { clock, random, logger, signal });
 
@@ -168,21 +178,19 @@ export function createPublisher(options: PublisherOptions): Publisher {
   ): Promise<void> => {
     const place = loss === 'partition-gone' ? await anotherPartition() : partition;
     if (place === undefined) return;
-    const replaced = await reidentify(batches, loss, () => place, {
-      ...options,
-      newProducerId: askProducerId,
-    });
-    if (replaced === undefined) return;
     // Of a batch that was refused the broker has nothing, and what was sent behind it was out of order. What a
-    // partition held that is gone is gone with it.
-    const unsure = loss === 'identity-lost' ? batches : [];
-    options.onReplaced(
-      loss,
-      unsure.reduce((sum, { intent }) => sum + intent.records, 0),
-      0,
-    );
+    // partition held that is gone is gone with it. Where the broker knows no more than that, the partition is read.
+    const unknown = loss === 'identity-lost' || loss === 'identity-stale';
+    const { rest, unsure } = unknown ? await notThere(partition, batches) : { rest: batches, unsure: 0 };
+    if (signal.aborted) return;
+    const replaced =
+      loss === 'identity-stale' || rest.length === 0
+        ? rest
+        : await reidentify(rest, loss, () => place, { ...options, newProducerId: askProducerId });
+    if (replaced === undefined) return;
+    options.onReplaced(loss, unsure, 0);
     await journal.flush();
-    if (place === partition) sender.adopt(replaced);
+    if (place === partition) sender.adopt([...replaced]);
     else {
       options.log.warn(
         'partition gone',
@@ -193,6 +201,26 @@ export function createPublisher(options: PublisherOptions): Publisher {
       for (const batch of replaced) senderOf(place).submit(batch);
     }
     madeProgress();
+  };
+
+  /** Reads the partition back and acknowledges what it has. Of the rest, `unsure` records may be there all the same. */
+  const notThere = async (
+    partition: number,
+    batches: readonly SealedBatch[],
+  ): Promise<{ rest: readonly SealedBatch[]; unsure: number }> => {
+    const intents = batches.map(({ intent }) => intent);
+    const before = readTo.get(partition);
+    const { found, shortfall, ...read } = await readBack(partition, intents, readBudget(), options, before);
+    if (signal.aborted) return { rest: batches, unsure: 0 };
+    if (read.readTo !== undefined) readTo.set(partition, read.readTo);
+    const rest: SealedBatch[] = [];
+    for (const batch of batches) {
+      const offset = found.get(batch.intent.n);
+      if (offset === undefined) rest.push(batch);
+      else acknowledged(batch, offset, clock.monotonicMs());
+    }
+    const records = rest.reduce((sum, { intent }) => sum + intent.records, 0);
+    return { rest, unsure: shortfall === undefined ? 0 : records };
   };
 
   /** For batches that must leave their partition; undefined when the publisher stops first. */
@@ -250,6 +278,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
       }
       const view = await topicWatch.first(signal);
       if (view === undefined || !(await ensureProducer())) return false;
+      const target = { topic, clusterId: view.clusterId };
+      if (!isSameTarget(journal.state.target, target)) journal.append({ t: 'target', ...target });
       const chosen = await chooseSender(view);
       if (chosen === undefined) return false;
       options.partitioner.took(part.rawBytes);
@@ -263,45 +293,14 @@ export function createPublisher(options: PublisherOptions): Publisher {
       return true;
     },
 
-    resume: async () => {
-      const open = [...journal.state.open.values()];
-      for (const intent of open) {
-        const rebuilt = await options.rebuild(intent, Infinity).catch((error: unknown) => {
-          logger.error(
-            { intent: intent.n, ranges: intent.ranges, err: error },
-            `a batch that was not acknowledged cannot be read again: ${messageOf(error)}. It waits for the next start of ` +
-              'the agent; let its user read the files',
-          );
-          return 'unreadable' as const;
-        });
-        if (rebuilt === 'unreadable') continue;
-        const part = rebuilt?.parts[0];
-        if (part === undefined || part.records !== intent.records) {
-          const lostBytes = intent.ranges.reduce((sum, range) => sum + range.end - range.start, 0);
-          logger.error(
-            { intent: intent.n, partition: intent.partition, ranges: intent.ranges },
-            'the bytes of a batch that was not acknowledged are gone from its files; if the broker did not get it, they are lost',
-          );
-          journal.append({ t: 'replace', dropped: [intent.n], by: [], why: 'source-gone' });
-          options.onReplaced('source-gone', 0, lostBytes);
-          continue;
-        }
-        sealBatch(part.batch, intent);
-        senderOf(intent.partition).submit({
-          intent,
-          bytes: part.batch,
-          rawBytes: part.rawBytes,
-          heldBytes: 0,
-        });
-      }
-      if (open.length > 0) {
-        logger.info(
-          { batches: open.length },
-          'sending the batches again that were on their way when the agent ended',
-        );
-      }
-      await journal.flush();
-    },
+    resume: () =>
+      resume({
+        ...options,
+        newProducerId: askProducerId,
+        isStale,
+        anotherPartition,
+        submit: (batch) => senderOf(batch.intent.partition).submit(batch),
+      }),
 
     get inFlight() {
       let count = 0;

@@ -3,18 +3,20 @@ import { backoffMs, type Clock, type Random } from '../../shared/clock.ts';
 import { isSkaldError, SkaldError } from '../../shared/errors.ts';
 import type { KafkaCluster } from '../../shared/kafka/cluster.ts';
 import { KafkaCode, kafkaError } from '../../shared/kafka/error-codes.ts';
-import { describeTopicConfigRequest } from '../../shared/kafka/requests/describe-topic-config.ts';
+import { describeTopicConfigRequest } from '../../shared/kafka/requests/describe-config.ts';
 import type { BrokerInfo, PartitionInfo } from '../../shared/kafka/requests/metadata.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
 import type { RepeatedLog } from '../../shared/telemetry/repeated-log.ts';
 
 export interface TopicView {
   topic: string;
+  clusterId: string;
   partitions: PartitionInfo[];
   brokers: Map<number, BrokerInfo>;
 }
 
 export interface TopicWatch {
+  readonly topic: string;
   /** The last good answer; undefined until the first one. */
   readonly view: TopicView | undefined;
   /** The topic's max.message.bytes, or Kafka's default where the agent may not ask. */
@@ -95,7 +97,8 @@ export function watchTopic(
         where: { topic },
       });
     }
-    view = { topic, partitions: info.partitions, brokers: answer.brokers };
+    const { clusterId, brokers } = answer;
+    view = { topic, clusterId, partitions: info.partitions, brokers };
     if (clock.monotonicMs() - limitAskedMs >= limitMaxAgeMs) await askLimit();
     for (const resolve of firstViews) resolve();
     firstViews.clear();
@@ -135,6 +138,7 @@ export function watchTopic(
   void run(); // rejects for a bug only
 
   return {
+    topic,
     get view() {
       return view;
     },

@@ -15,9 +15,15 @@ export interface ListedOffset {
   timestampMs: number;
 }
 
+/** Replica ids of those who are no replica (ListOffsetsRequest and FetchRequest of Apache Kafka). */
+const CONSUMER = -1;
+const DEBUGGING_CONSUMER = -2;
+
 /** ListOffsets v5; must go to each partition's leader. Source: https://kafka.apache.org/protocol#The_Messages_ListOffsets */
 export function listOffsetsRequest(options: {
   isolation: Isolation;
+  /** Up to the end of the leader's log, not of what consumers see of it; `isolation` is not looked at. */
+  logEnd?: boolean;
   partitions: readonly { topic: string; partition: number; timestamp: number }[];
 }): KafkaRequest<{ partitions: ListedOffset[] }> {
   return {
@@ -25,7 +31,9 @@ export function listOffsetsRequest(options: {
     apiName: 'ListOffsets',
     apiVersion: 5,
     encode: (writer) => {
-      writer.int32(-1).int8(isolationLevel(options.isolation));
+      writer
+        .int32(options.logEnd === true ? DEBUGGING_CONSUMER : CONSUMER)
+        .int8(isolationLevel(options.isolation));
       writer.array(byTopic(options.partitions), ([topic, partitions]) => {
         writer.string(topic).array(partitions, (p) => writer.int32(p.partition).int32(-1).int64(p.timestamp));
       });

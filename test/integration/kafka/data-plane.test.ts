@@ -1,7 +1,8 @@
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
+import { startStack } from '../../../scripts/stack/stack.ts';
 import type { KafkaCluster } from '../../../shared/kafka/cluster.ts';
 import { KafkaCode } from '../../../shared/kafka/error-codes.ts';
-import { describeTopicConfigRequest } from '../../../shared/kafka/requests/describe-topic-config.ts';
+import { describeTopicConfigRequest } from '../../../shared/kafka/requests/describe-config.ts';
 import { type FetchedPartition, fetchRequest } from '../../../shared/kafka/requests/fetch.ts';
 import {
   type InitProducerIdAnswer,
@@ -248,4 +249,31 @@ test('a batch above max.message.bytes is refused with its code, and the connecti
   expect(large.length).toBeGreaterThan(500);
   expect(await produce(cluster, 1, topic, large)).toMatchObject({ errorCode: KafkaCode.MESSAGE_TOO_LARGE });
   expect(await produce(cluster, 1, topic, await batchOf(['small']))).toMatchObject({ errorCode: 0 });
+});
+
+test('the end of the log, beyond the high watermark, while a follower is behind', async () => {
+  const stack = await startStack({ s3: false });
+  onTestFinished(() => stack.stop());
+  const topic = await freshTopic({ replicaAssignment: [[1, 2]] }, stack.bootstrap);
+  const cluster = client({ brokers: [...stack.bootstrap] });
+  await cluster.metadata([topic]);
+  await produce(cluster, 1, topic, await batchOf(['one']));
+  stack.pauseBroker(2);
+  const unanswered = produce(cluster, 1, topic, await batchOf(['two', 'three']));
+  const partitions = [{ topic, partition: 0, timestamp: LATEST }];
+  const ends = await waitFor(
+    async () => {
+      const ask = (logEnd: boolean) =>
+        listOffsetsRequest({ isolation: 'read_uncommitted', partitions, logEnd });
+      const [end, watermark] = await Promise.all(
+        [true, false].map((logEnd) => cluster.send(1, 'control', ask(logEnd))),
+      );
+      const offsets = [end!.partitions[0]!.offset, watermark!.partitions[0]!.offset];
+      return offsets[0] !== offsets[1] && offsets;
+    },
+    { timeoutMs: 10_000, what: 'a log that is longer than what its followers have' },
+  );
+  expect(ends).toEqual([3, 1]);
+  stack.resumeBroker(2);
+  await unanswered;
 });

@@ -37,6 +37,9 @@ export interface SimBroker {
   client(life: ProcessLife): KafkaCluster;
 }
 
+/** Batches in one answer to Fetch: few, so that reading on is part of the simulation. */
+const FETCHED_BATCHES = 3;
+
 const RACKS = ['rack-a', 'rack-b', 'rack-c'];
 
 const REQUEST_TIMED_OUT = 7;
@@ -99,6 +102,63 @@ export function simBroker(options: {
       .int32(0);
   };
 
+  /** Partition and asked number of the one partition in a request of ListOffsets or Fetch, whose layouts agree so far. */
+  const askedOf = (request: ProtocolReader): { index: number; asked: number } => {
+    const asked = request.array(() => {
+      request.string();
+      return request.array(() => {
+        const index = request.int32();
+        request.int32(); // leader epoch
+        return { index, asked: request.int64() };
+      })[0]!;
+    });
+    return asked[0]!;
+  };
+
+  /** The first offset at or after a timestamp; of the special ones only LATEST (-1) is asked for. */
+  const listOffsets = (nodeId: number, request: ProtocolReader): ProtocolWriter => {
+    request.int32(); // replica id
+    request.int8();
+    const { index, asked: timestampMs } = askedOf(request);
+    const partition = partitions[index];
+    const found = partition?.batches.find((batch) => batch.maxTimestampMs >= timestampMs);
+    const offset = timestampMs === -1 ? (partition?.values.length ?? -1) : (found?.baseOffset ?? -1);
+    const answer = new ProtocolWriter().int32(0);
+    answer
+      .array([0], () => {})
+      .string(topic)
+      .array([0], () => {});
+    return answer.int32(index).int16(errorAt(nodeId, partition)).int64(-1).int64(offset).int32(0);
+  };
+
+  const fetch = (nodeId: number, request: ProtocolReader): ProtocolWriter => {
+    for (let i = 0; i < 4; i += 1) request.int32(); // replica id, longest wait, least and most bytes
+    request.int8();
+    request.int32(); // session id and epoch
+    request.int32();
+    const { index, asked: offset } = askedOf(request);
+    const partition = partitions[index];
+    const end = partition?.values.length ?? -1;
+    const errorCode = offset > end ? KafkaCode.OFFSET_OUT_OF_RANGE : errorAt(nodeId, partition);
+    const behind = partition?.batches.filter((batch) => batch.lastOffset >= offset) ?? [];
+    const records = errorCode === KafkaCode.NONE ? behind.slice(0, FETCHED_BATCHES) : [];
+    const answer = new ProtocolWriter().int32(0).int16(0).int32(0);
+    answer
+      .array([0], () => {})
+      .string(topic)
+      .array([0], () => {});
+    answer.int32(index).int16(errorCode).int64(end).int64(end).int64(0);
+    return answer
+      .array([], () => {})
+      .int32(-1)
+      .bytes(Buffer.concat(records.map(({ bytes }) => bytes)));
+  };
+
+  const errorAt = (nodeId: number, partition: SimPartition | undefined): number => {
+    if (partition === undefined) return KafkaCode.UNKNOWN_TOPIC_OR_PARTITION;
+    return partition.leader === nodeId ? KafkaCode.NONE : KafkaCode.NOT_LEADER_OR_FOLLOWER;
+  };
+
   const metadata = (): ProtocolWriter => {
     const writer = new ProtocolWriter().int32(0);
     const alive = [...brokers.values()].filter(({ nodeId }) => !network.down.has(nodeId));
@@ -152,6 +212,8 @@ export function simBroker(options: {
       Metadata: metadata,
       InitProducerId: initProducerId,
       DescribeConfigs: describeConfigs,
+      ListOffsets: () => listOffsets(nodeId, new ProtocolReader(bytes)),
+      Fetch: () => fetch(nodeId, new ProtocolReader(bytes)),
     };
     const written = await answers[request.apiName]!();
     return request.decode(new ProtocolReader(written.finish()));

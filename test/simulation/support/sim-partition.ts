@@ -4,7 +4,7 @@
  */
 import { KafkaCode } from '../../../shared/kafka/error-codes.ts';
 import { decodeRecords } from '../../../shared/wire/decode-records.ts';
-import { verifyBatch } from '../../../shared/wire/record-batch.ts';
+import { BASE_OFFSET_AT, verifyBatch } from '../../../shared/wire/record-batch.ts';
 import { splitRecordSet } from '../../../shared/wire/split-record-set.ts';
 import type { SimClock } from './sim-clock.ts';
 
@@ -19,6 +19,14 @@ export interface Appended {
   baseOffset: number;
 }
 
+/** A batch as it lies in the log: its bytes with the offset that the broker gave it. */
+export interface StoredBatch {
+  baseOffset: number;
+  lastOffset: number;
+  maxTimestampMs: number;
+  bytes: Buffer;
+}
+
 export interface SimPartition {
   /** -1 when it has none. */
   leader: number;
@@ -26,6 +34,7 @@ export interface SimPartition {
   readonly values: readonly Buffer[];
   /** The same as text. */
   readonly lines: string[];
+  readonly batches: readonly StoredBatch[];
   /** Batches that the broker recognised, and did not append again. */
   readonly recognised: number;
   append(bytes: Buffer): Promise<Appended>;
@@ -37,13 +46,14 @@ const MAX_SEQUENCE = 2 ** 31 - 1;
 
 export function simPartition(leader: number, clock: SimClock): SimPartition {
   const values: Buffer[] = [];
+  const batches: StoredBatch[] = [];
   const producers = new Map<bigint, Remembered[]>();
   let recognised = 0;
   let tail: Promise<unknown> = Promise.resolve();
 
   const appendNow = async (bytes: Buffer): Promise<Appended> => {
     const [span] = splitRecordSet(bytes).batches;
-    const { producerId, baseSequence, recordCount } = verifyBatch(bytes, span!);
+    const { producerId, baseSequence, recordCount, maxTimestampMs } = verifyBatch(bytes, span!);
     const lastSequence = (baseSequence + recordCount - 1) % (MAX_SEQUENCE + 1);
     const history = producers.get(producerId) ?? [];
     const known = history.find((r) => r.baseSequence === baseSequence && r.lastSequence === lastSequence);
@@ -58,6 +68,9 @@ export function simPartition(leader: number, clock: SimClock): SimPartition {
     const { records } = await clock.hold(decodeRecords(bytes, { span: span!, maxOutputBytes: 1 << 26 }));
     const baseOffset = values.length;
     for (const { value } of records) values.push(Buffer.from(value!));
+    const stored = Buffer.from(bytes);
+    stored.writeBigInt64BE(BigInt(baseOffset), BASE_OFFSET_AT);
+    batches.push({ baseOffset, lastOffset: values.length - 1, maxTimestampMs, bytes: stored });
     history.push({ baseSequence, lastSequence, baseOffset });
     producers.set(producerId, history.slice(-REMEMBERED_BATCHES));
     return { errorCode: KafkaCode.NONE, baseOffset };
@@ -66,6 +79,7 @@ export function simPartition(leader: number, clock: SimClock): SimPartition {
   return {
     leader,
     values,
+    batches,
     get lines() {
       return values.map((value) => value.toString());
     },

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { describe, expect, test } from 'vitest';
 import { type KafkaRequest, ProtocolReader, ProtocolWriter } from '../../../shared/kafka/protocol.ts';
-import { describeTopicConfigRequest } from '../../../shared/kafka/requests/describe-topic-config.ts';
+import { describeTopicConfigRequest } from '../../../shared/kafka/requests/describe-config.ts';
 import { fetchRequest } from '../../../shared/kafka/requests/fetch.ts';
 import {
   findCoordinatorRequest,

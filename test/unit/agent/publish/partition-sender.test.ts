@@ -60,7 +60,7 @@ function newSender(options: { maxInFlight?: number } = {}) {
   const acknowledged: [n: number, offset: number][] = [];
   const losses: { loss: IdentityLoss; batches: number[] }[] = [];
   const errors: string[] = [];
-  const state = { refreshes: 0, isGone: false };
+  const state = { refreshes: 0, isGone: false, isStale: false };
   const sender = partitionSender({
     partition: 0,
     maxInFlight: options.maxInFlight ?? 5,
@@ -101,6 +101,7 @@ function newSender(options: { maxInFlight?: number } = {}) {
       return Promise.resolve();
     },
     isGone: () => state.isGone,
+    isStale: () => Promise.resolve(state.isStale),
     clock,
     random: () => 0.5,
     log: repeatedLog({ logger, clock, intervalMs: 60_000 }),

@@ -4,17 +4,18 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import type { EncodedPart } from '../../../../agent/batch/encode-batches.ts';
 import { encodeBatches } from '../../../../agent/batch/encode-batches.ts';
 import { openJournal } from '../../../../agent/checkpoint/journal.ts';
-import { parseJournal } from '../../../../agent/checkpoint/journal-lines.ts';
+import { formatEntry, parseJournal } from '../../../../agent/checkpoint/journal-lines.ts';
 import type { Entry, Intent } from '../../../../agent/checkpoint/state.ts';
 import { createPartitioner } from '../../../../agent/publish/create-partitioner.ts';
 import { createPublisher, type PublishedBatch } from '../../../../agent/publish/publisher.ts';
+import type { ReplayOutcome } from '../../../../agent/publish/resume.ts';
 import type { BatchSettings } from '../../../../agent/publish/seal.ts';
 import { watchTopic } from '../../../../agent/publish/topic-view.ts';
 import type { PartitionerConfig } from '../../../../shared/config/partitioner-config.ts';
 import { silentLogger } from '../../../../shared/telemetry/logger.ts';
 import { repeatedLog } from '../../../../shared/telemetry/repeated-log.ts';
 import { decodeRecords } from '../../../../shared/wire/decode-records.ts';
-import { readBatchHeader } from '../../../../shared/wire/record-batch.ts';
+import { readBatchHeader, sealBatch } from '../../../../shared/wire/record-batch.ts';
 import { simClock } from '../../../simulation/support/sim-clock.ts';
 import { type MemoryJournal, memoryJournal } from '../memory-journal.ts';
 import { recordedLog } from '../recorded-log.ts';
@@ -22,6 +23,7 @@ import { type Produced, scriptedCluster } from './scripted-cluster.ts';
 
 const MESSAGE_TOO_LARGE = 10;
 const UNKNOWN_TOPIC_OR_PARTITION = 3;
+const TOPIC_AUTHORIZATION_FAILED = 29;
 const INVALID_TIMESTAMP = 32;
 const OUT_OF_ORDER_SEQUENCE_NUMBER = 45;
 const UNKNOWN_PRODUCER_ID = 59;
@@ -76,10 +78,13 @@ async function setUp(
     file?: string;
     journal?: MemoryJournal;
     partitioner?: PartitionerConfig;
+    nowMs?: number;
+    clusterId?: string;
   } = {},
 ) {
-  const clock = simClock(0);
+  const clock = simClock(options.nowMs ?? SETTINGS.timestampMs);
   const cluster = scriptedCluster(options.leaders ?? [1, 2, 3]);
+  cluster.clusterId = options.clusterId ?? 'c';
   const { logger, lines } = recordedLog();
   const file = options.journal ?? memoryJournal();
   const counts = { entries: () => {}, fsync: () => {}, failing: () => {} };
@@ -95,6 +100,7 @@ async function setUp(
     replaced: [] as [why: string, possibleDuplicates: number, lostBytes: number][],
     moved: [] as string[],
     throttledMs: [] as number[],
+    replayed: {} as Partial<Record<ReplayOutcome, number>>,
     releasedBytes: 0,
   };
   /** What the log file holds; undefined when it is gone. */
@@ -127,6 +133,9 @@ async function setUp(
     onReplaced: (...args) => seen.replaced.push(args),
     onReleased: (bytes) => {
       seen.releasedBytes += bytes;
+    },
+    onReplayed: (outcome, batches) => {
+      seen.replayed[outcome] = (seen.replayed[outcome] ?? 0) + batches;
     },
     onMoved: (reason) => seen.moved.push(reason),
     onError: () => {},
@@ -492,21 +501,52 @@ describe('a topic that was made again with fewer partitions', () => {
 });
 
 describe('an identity that is lost', () => {
-  test('the same batches go again under a new one, and are counted as possible duplicates', async () => {
-    const s = await setUp({ leaders: [1] });
+  async function lostIdentity(s: Awaited<ReturnType<typeof setUp>>, has: (batch: Produced) => boolean) {
     await s.warmUp();
     await s.publish('a\nb\n');
     await s.publish('c\n');
     const [first, second] = s.cluster.produced;
+    for (const batch of [first!, second!]) if (has(batch)) s.cluster.stores(batch);
     first!.answer(UNKNOWN_PRODUCER_ID);
     second!.answer(OUT_OF_ORDER_SEQUENCE_NUMBER);
     await s.clock.advance(LONGEST_BACKOFF_MS);
-    expect((await s.acknowledgeAll()).map((p) => [p.producerId, p.baseSequence, p.records])).toEqual([
+    return (await s.acknowledgeAll()).map((p) => [p.producerId, p.baseSequence, p.records]);
+  }
+
+  test('what the partition does not have goes again under a new one', async () => {
+    const s = await setUp({ leaders: [1] });
+    expect(await lostIdentity(s, () => false)).toEqual([
       [1001n, 0, 2],
       [1001n, 2, 1],
     ]);
-    expect(s.replaced).toEqual([['identity-lost', 3, 0]]);
+    expect(s.replaced).toEqual([['identity-lost', 0, 0]]);
   });
+
+  test('what the partition has does not go again, and is acknowledged with its offset', async () => {
+    const s = await setUp({ leaders: [1] });
+    expect(await lostIdentity(s, ({ records }) => records === 2)).toEqual([[1001n, 0, 1]]);
+    expect(s.replaced).toEqual([['identity-lost', 0, 0]]);
+    await s.journal.flush();
+    expect(s.written('commit')).toContainEqual({ t: 'commit', n: 2, offset: 0 });
+    expect(s.journal.state.open.size).toBe(0);
+  });
+
+  test.each([
+    ['may not be read', { fetchError: TOPIC_AUTHORIZATION_FAILED }, 'TOPIC_AUTHORIZATION_FAILED'],
+    ['does not hold the time any more', { logStart: 5 }, 'deleted'],
+  ])(
+    'a partition that %s: all go again, counted as possible duplicates, with the reason',
+    async (_, broker, why) => {
+      const s = await setUp({ leaders: [1] });
+      Object.assign(s.cluster, broker);
+      expect(await lostIdentity(s, () => true)).toEqual([
+        [1001n, 0, 2],
+        [1001n, 2, 1],
+      ]);
+      expect(s.replaced).toEqual([['identity-lost', 3, 0]]);
+      expect(s.lines.filter((line) => line.message.includes(why))).toHaveLength(1);
+    },
+  );
 
   test('the other partitions go on with the new identity from sequence 0, after what they have in flight', async () => {
     const s = await setUp({ leaders: [1, 1] });
@@ -560,6 +600,27 @@ describe('after a restart', () => {
     return s.file;
   }
 
+  /** The first batches of the process that died, as the broker got them. */
+  async function sentBefore(text: string, count: number): Promise<Produced[]> {
+    const s = await setUp({ leaders: [1], file: text });
+    await s.warmUp();
+    const sent: Produced[] = [];
+    let at = 0;
+    for (const line of text.match(/.*\n/g)!.slice(0, count)) {
+      const [part] = await encode(line, at);
+      at += line.length;
+      const bytes = Buffer.from(part!.batch);
+      sealBatch(bytes, { producerId: 1000n, producerEpoch: 0, baseSequence: sent.length });
+      sent.push({ ...s.cluster.produced[0]!, partition: 0, bytes });
+    }
+    return sent;
+  }
+
+  async function strangersBatch(): Promise<Buffer> {
+    const [part] = await encode('of somebody else\n', 0);
+    return Buffer.from(part!.batch);
+  }
+
   test('the open batches go again first, under the identity that they had', async () => {
     const s = await setUp({ file: FILE, journal: await killedJournal() });
     await s.publisher.resume();
@@ -571,6 +632,111 @@ describe('after a restart', () => {
       [1000n, 2, 1],
     ]);
     expect((await Promise.all(all.map((p) => textOf(p.bytes)))).flat()).toEqual(['one', 'two', 'three']);
+  });
+
+  test('more than five batches of a partition are open: no more than five go at once, and all in order', async () => {
+    const many = Array.from({ length: 8 }, (_, i) => `line ${i}\n`);
+    const journal = memoryJournal();
+    const before = await setUp({ leaders: [1], journal });
+    for (const line of many.slice(0, 5)) await before.publish(line);
+    // The journal of a version that did not count the window from its oldest batch.
+    const { entries } = parseJournal(journal.content);
+    const last = entries.findLast((entry) => entry.t === 'intent')!;
+    let at = last.ranges[0]!.end;
+    for (let i = 5; i < 8; i += 1) {
+      const [part] = await encode(many[i]!, at);
+      const ranges = part!.ranges.map(({ fileId: file, ...range }) => ({ file, ...range }));
+      const intent = { ...last, n: i + 1, baseSequence: i, ranges };
+      journal.content = Buffer.concat([journal.content, Buffer.from(formatEntry(intent))]);
+      at = ranges[0]!.end;
+    }
+    const s = await setUp({ leaders: [1], file: many.join(''), journal });
+    await s.publisher.resume();
+    await s.settle();
+    const seen: string[] = [];
+    while (s.cluster.produced.length > 0) {
+      expect(s.cluster.produced.length).toBeLessThanOrEqual(5);
+      seen.push(...(await textOf(s.cluster.produced[0]!.bytes)));
+      s.cluster.produced[0]!.answer(0);
+      await s.settle();
+    }
+    expect(seen.map((line) => `${line}\n`)).toEqual(many);
+  });
+
+  describe('the pipeline has another target', () => {
+    test('its cluster: what was open goes there under another identity, and is counted', async () => {
+      const s = await setUp({ file: FILE, journal: await killedJournal(), clusterId: 'other' });
+      s.cluster.producerIds.push(1000n); // another cluster gives the same ids
+      await s.publisher.resume();
+      await s.settle();
+      const all = await s.acknowledgeAll();
+      expect(all.map((p) => [p.producerId, p.baseSequence])).toEqual([
+        [1001n, 0],
+        [1001n, 1],
+        [1001n, 2],
+      ]);
+      expect((await Promise.all(all.map((p) => textOf(p.bytes)))).flat()).toEqual(['one', 'two', 'three']);
+      expect(s.replaced).toEqual([['other-target', 3, 0]]);
+      expect(s.lines.filter(({ message }) => message.includes('another target'))).toHaveLength(1);
+    });
+
+    test('and dies before they are acknowledged: the next start sends them again as they were sent last', async () => {
+      const journal = await killedJournal();
+      const first = await setUp({ file: FILE, journal, clusterId: 'other' });
+      first.cluster.producerIds.push(1000n);
+      await first.publisher.resume();
+      first.stop.abort();
+      const s = await setUp({ file: FILE, journal, clusterId: 'other' });
+      await s.publisher.resume();
+      await s.settle();
+      expect((await s.acknowledgeAll()).map((p) => [p.producerId, p.baseSequence])).toEqual([
+        [1001n, 0],
+        [1001n, 1],
+        [1001n, 2],
+      ]);
+      expect(s.replaced).toEqual([]);
+    });
+
+    test('its topic, which has fewer partitions: they go to those that it has', async () => {
+      const journal = memoryJournal();
+      const before = await setUp({ journal, leaders: [2, 1] });
+      for (const line of ['one\n', 'two\n', 'three\n']) await before.publish(line);
+      const moved = parseJournal(journal.content).entries.map((entry) =>
+        entry.t === 'target' ? { ...entry, topic: 'former' } : entry,
+      );
+      journal.content = Buffer.from(moved.map(formatEntry).join(''));
+      const s = await setUp({ file: FILE, journal, leaders: [2] });
+      await s.publisher.resume();
+      await s.settle();
+      const all = await s.acknowledgeAll();
+      expect(all.map((p) => [p.partition, p.baseSequence])).toEqual([
+        [0, 0],
+        [0, 1],
+        [0, 2],
+      ]);
+    });
+
+    test.each([
+      ['the same topic', 'logs', 1000n, []],
+      ['another topic', 'former', 1001n, [['other-target', 3, 0]]],
+    ])('in a journal of a version that knew only topics, %s', async (_, topic, producerId, replaced) => {
+      const journal = await killedJournal();
+      const old = parseJournal(journal.content).entries.flatMap((entry): Entry[] =>
+        entry.t === 'target' || entry.t === 'reached'
+          ? []
+          : entry.t === 'journal'
+            ? [{ ...entry, topic }]
+            : [entry],
+      );
+      journal.content = Buffer.from(old.map(formatEntry).join(''));
+      const s = await setUp({ file: FILE, journal });
+      s.cluster.producerIds.push(1000n);
+      await s.publisher.resume();
+      await s.settle();
+      const all = await s.acknowledgeAll();
+      expect(all.map((p) => p.producerId)).toEqual([producerId, producerId, producerId]);
+      expect(s.replaced).toEqual(replaced);
+    });
   });
 
   test('new lines get an identity of their own: an old sequence number could belong to other lines already', async () => {
@@ -597,6 +763,51 @@ describe('after a restart', () => {
       'four',
     ]);
     expect(all.map((p) => p.producerId)).toEqual([1000n, 1000n, 1000n, 1001n]);
+  });
+
+  const TWO_DAYS_MS = 2 * 86_400_000;
+
+  test('two days later the broker has forgotten the producer: the partition is read first', async () => {
+    const journal = await killedJournal();
+    const s = await setUp({ file: FILE, journal, nowMs: SETTINGS.timestampMs + TWO_DAYS_MS, leaders: [1] });
+    const [one, two] = parseJournal(journal.content).entries.filter(({ t }) => t === 'intent');
+    expect([one, two]).toMatchObject([{ partition: 0 }, { partition: 0 }]);
+    for (const batch of await sentBefore(FILE, 2)) s.cluster.stores(batch);
+    await s.publisher.resume();
+    await s.settle();
+    const all = await s.acknowledgeAll();
+    expect((await Promise.all(all.map((p) => textOf(p.bytes)))).flat()).toEqual(['three']);
+    expect(s.seen.replayed).toEqual({ found: 2, resent: 1 });
+    expect(s.replaced).toEqual([]);
+    expect(s.journal.state.open.size).toBe(0);
+  });
+
+  test('two days later and nothing of it can be read back: all go again, counted as possible duplicates', async () => {
+    const journal = await killedJournal();
+    const s = await setUp({ file: FILE, journal, nowMs: SETTINGS.timestampMs + TWO_DAYS_MS, leaders: [1] });
+    s.cluster.fetchError = TOPIC_AUTHORIZATION_FAILED;
+    s.cluster.logs.set(0, [await strangersBatch()]);
+    await s.publisher.resume();
+    await s.settle();
+    expect(await s.acknowledgeAll()).toHaveLength(3);
+    expect(s.replaced).toEqual([['identity-stale', 3, 0]]);
+  });
+
+  test('at once after a crash nothing is read back: the broker remembers', async () => {
+    const s = await setUp({ file: FILE, journal: await killedJournal() });
+    await s.publisher.resume();
+    await s.settle();
+    await s.acknowledgeAll();
+    expect(s.cluster.fetched).toEqual([]);
+  });
+
+  test('the bytes are gone from the file and the partition has them: nothing is lost', async () => {
+    const s = await setUp({ journal: await killedJournal(), leaders: [1] });
+    for (const batch of await sentBefore(FILE, 3)) s.cluster.stores(batch);
+    await s.publisher.resume();
+    expect(s.seen.replayed).toEqual({ found: 3, resent: 0 });
+    expect(s.replaced).toEqual([]);
+    expect(s.lines.filter((line) => line.level === 'error')).toEqual([]);
   });
 
   test('the bytes are not the same any more: said at ERROR, counted, and the rest goes on', async () => {

@@ -2,7 +2,7 @@
 import { SkaldError } from '../../../../shared/errors.ts';
 import type { KafkaCluster } from '../../../../shared/kafka/cluster.ts';
 import { type KafkaRequest, ProtocolReader, ProtocolWriter } from '../../../../shared/kafka/protocol.ts';
-import { readBatchHeader } from '../../../../shared/wire/record-batch.ts';
+import { BASE_OFFSET_AT, type BatchHeader, readBatchHeader } from '../../../../shared/wire/record-batch.ts';
 import { someView } from './some-view.ts';
 
 /** A record batch as the broker got it. */
@@ -18,6 +18,7 @@ export interface Produced {
 }
 
 export interface ScriptedCluster extends KafkaCluster {
+  clusterId: string;
   /** Leader of each partition, -1 for none. */
   leaders: number[];
   /** The topic's max.message.bytes; what DescribeConfigs answers. */
@@ -28,6 +29,16 @@ export interface ScriptedCluster extends KafkaCluster {
   producerIds: bigint[];
   /** Unanswered produce requests, oldest first. */
   produced: Produced[];
+  /** What can be read of each partition; a batch is in it when a test calls `stores`. */
+  logs: Map<number, Buffer[]>;
+  /** The broker has the batch, whatever it answers. */
+  stores(batch: Produced): void;
+  /** Error code of every answer to Fetch. */
+  fetchError: number;
+  /** Offset of the first record that is still there. */
+  logStart: number;
+  /** Offsets that were asked for by Fetch. */
+  fetched: number[];
 }
 
 export function scriptedCluster(leaders: number[]): ScriptedCluster {
@@ -79,6 +90,71 @@ export function scriptedCluster(leaders: number[]): ScriptedCluster {
     });
   };
 
+  const headerOf = (batch: Buffer): BatchHeader => readBatchHeader(batch, { start: 0, end: batch.length });
+
+  const endOf = (partition: number): number => {
+    const last = cluster.logs.get(partition)?.at(-1);
+    return last === undefined ? 0 : headerOf(last).lastOffset + 1;
+  };
+
+  /** Partition and asked number of a request of ListOffsets or Fetch, whose layouts agree so far. */
+  const askedOf = (reader: ProtocolReader): { partition: number; asked: number } =>
+    reader.array(() => {
+      reader.string();
+      return reader.array(() => {
+        const partition = reader.int32();
+        reader.int32();
+        return { partition, asked: reader.int64() };
+      })[0]!;
+    })[0]!;
+
+  const listOffsets = <T>(request: KafkaRequest<T>): T => {
+    const reader = readerOf(request);
+    reader.int32();
+    reader.int8();
+    const { partition, asked } = askedOf(reader);
+    const found = (cluster.logs.get(partition) ?? []).map(headerOf).find((h) => h.maxTimestampMs >= asked);
+    const special = new Map([
+      [-1, endOf(partition)],
+      [-2, cluster.logStart],
+    ]);
+    const offset = special.get(asked) ?? found?.baseOffset ?? -1;
+    const answer = topicAnswer(new ProtocolWriter().int32(0));
+    return decoded(request, answer.int32(partition).int16(0).int64(-1).int64(offset).int32(0));
+  };
+
+  const fetch = <T>(request: KafkaRequest<T>): T => {
+    const reader = readerOf(request);
+    for (let i = 0; i < 4; i += 1) reader.int32();
+    reader.int8();
+    reader.int32();
+    reader.int32();
+    const { partition, asked } = askedOf(reader);
+    cluster.fetched.push(asked);
+    const end = endOf(partition);
+    const next = (cluster.logs.get(partition) ?? []).find((batch) => headerOf(batch).lastOffset >= asked);
+    const answer = topicAnswer(new ProtocolWriter().int32(0).int16(0).int32(0));
+    answer.int32(partition).int16(cluster.fetchError).int64(end).int64(end).int64(cluster.logStart);
+    answer.array([], () => {}).int32(-1);
+    return decoded(
+      request,
+      answer.bytes(cluster.fetchError === 0 && next !== undefined ? next : Buffer.alloc(0)),
+    );
+  };
+
+  const readerOf = (request: KafkaRequest<unknown>): ProtocolReader => {
+    const writer = new ProtocolWriter();
+    request.encode(writer);
+    return new ProtocolReader(writer.finish());
+  };
+
+  /** One topic with one partition follows. */
+  const topicAnswer = (answer: ProtocolWriter): ProtocolWriter =>
+    answer
+      .array([0], () => {})
+      .string('logs')
+      .array([0], () => {});
+
   const initProducerId = <T>(request: KafkaRequest<T>): T => {
     const code = cluster.producerIdErrors.shift() ?? 0;
     const id = 1000n + BigInt(cluster.producerIds.length);
@@ -108,6 +184,7 @@ export function scriptedCluster(leaders: number[]): ScriptedCluster {
   };
 
   const cluster: ScriptedCluster = {
+    clusterId: 'c',
     leaders,
     maxMessageBytes: 1_048_588,
     producerIdErrors: [],
@@ -116,9 +193,23 @@ export function scriptedCluster(leaders: number[]): ScriptedCluster {
     metadata: () => {
       const { topic, partitions, brokers } = someView(cluster.leaders);
       const topics = new Map([[topic, { topic, errorCode: 0, partitions }]]);
-      return Promise.resolve({ clusterId: 'c', controllerId: 1, brokers, topics });
+      return Promise.resolve({ clusterId: cluster.clusterId, controllerId: 1, brokers, topics });
     },
-    send: (nodeId, _lane, request) => produce(nodeId, request),
+    logs: new Map(),
+    stores: ({ partition, bytes }) => {
+      const stored = Buffer.from(bytes);
+      stored.writeBigInt64BE(BigInt(Math.max(cluster.logStart, endOf(partition))), BASE_OFFSET_AT);
+      cluster.logs.set(partition, [...(cluster.logs.get(partition) ?? []), stored]);
+    },
+    fetchError: 0,
+    logStart: 0,
+    fetched: [],
+    send: (nodeId, _lane, request) => {
+      if (request.apiName === 'Produce') return produce(nodeId, request);
+      if (request.apiName === 'ListOffsets') return Promise.resolve(listOffsets(request));
+      if (request.apiName === 'Fetch') return Promise.resolve(fetch(request));
+      return Promise.resolve(describeConfigs(request));
+    },
     sendToAny: (request) =>
       Promise.resolve(
         request.apiName === 'InitProducerId' ? initProducerId(request) : describeConfigs(request),

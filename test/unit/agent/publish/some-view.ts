@@ -13,6 +13,7 @@ export function someView(leaders: readonly number[], down: readonly number[] = [
   for (const id of down) brokers.delete(id);
   return {
     topic: 'logs',
+    clusterId: 'c',
     brokers,
     partitions: leaders.map((leader, partition) => ({
       topic: 'logs',

@@ -1,8 +1,9 @@
 import type { KafkaRequest } from '../protocol.ts';
 
 const TOPIC_RESOURCE = 2;
+const BROKER_RESOURCE = 4;
 
-export interface TopicConfigAnswer {
+export interface ConfigAnswer {
   errorCode: number;
   errorMessage: string | undefined;
   /** Effective values by name, the broker's defaults included. */
@@ -13,23 +14,39 @@ export interface TopicConfigAnswer {
 export function describeTopicConfigRequest(
   topic: string,
   names: readonly string[],
-): KafkaRequest<TopicConfigAnswer> {
+): KafkaRequest<ConfigAnswer> {
+  return describeConfigsRequest(TOPIC_RESOURCE, topic, names);
+}
+
+/** DescribeConfigs v2 for one broker and the named settings; only that broker answers. */
+export function describeBrokerConfigRequest(
+  nodeId: number,
+  names: readonly string[],
+): KafkaRequest<ConfigAnswer> {
+  return describeConfigsRequest(BROKER_RESOURCE, String(nodeId), names);
+}
+
+function describeConfigsRequest(
+  type: number,
+  resource: string,
+  names: readonly string[],
+): KafkaRequest<ConfigAnswer> {
   return {
     apiKey: 32,
     apiName: 'DescribeConfigs',
     apiVersion: 2,
     encode: (writer) => {
-      writer.array([topic], () => {
+      writer.array([resource], () => {
         writer
-          .int8(TOPIC_RESOURCE)
-          .string(topic)
+          .int8(type)
+          .string(resource)
           .array(names, (name) => writer.string(name));
       });
       writer.boolean(false);
     },
     decode: (reader) => {
       reader.int32(); // throttle time
-      const answer: TopicConfigAnswer = { errorCode: 0, errorMessage: undefined, values: new Map() };
+      const answer: ConfigAnswer = { errorCode: 0, errorMessage: undefined, values: new Map() };
       reader.array(() => {
         answer.errorCode = reader.int16();
         answer.errorMessage = reader.nullableString();

@@ -1,0 +1,76 @@
+/** Knows the batches of one pipeline of one host among all that a partition holds, by their provenance. */
+import { decompressRecords, findProvenance } from '../../shared/wire/decode-records.ts';
+import type { Provenance, ProvenanceRange } from '../../shared/wire/provenance.ts';
+import { type BatchHeader, verifyBatch } from '../../shared/wire/record-batch.ts';
+import { walkRecords } from '../../shared/wire/walk-records.ts';
+import type { Intent } from '../checkpoint/state.ts';
+
+export interface OwnBatch {
+  partition: number;
+  offset: number;
+  producerId: bigint;
+  baseSequence: number;
+  records: number;
+  ranges: ProvenanceRange[];
+}
+
+/** Whose batches are looked for: those of certain producers, or all of one pipeline of one host. */
+export type Sought = { producerIds: ReadonlySet<bigint> } | { host: string; pipeline: string };
+
+/** The largest batch of a pipeline, unpacked: batchBytes has a limit, and a record is little more than its line. */
+const MAX_UNPACKED_BYTES = 1024 ** 3;
+
+async function provenanceOf(bytes: Uint8Array, header: BatchHeader): Promise<Provenance | undefined> {
+  verifyBatch(bytes, header);
+  const section = await decompressRecords(bytes, header, MAX_UNPACKED_BYTES);
+  let found: Provenance | undefined;
+  let first = true;
+  walkRecords(section, header, (_offset, _time, _key, _keyEnd, _value, _valueEnd, from, to) => {
+    if (first) found = findProvenance(section, from, to);
+    first = false;
+  });
+  return found;
+}
+
+/**
+ * Returns a function that tells own batches from others. A batch of another producer is known by its header: a producer
+ * id belongs to one pipeline of one host, so only the first batch of each is unpacked.
+ */
+export function ownBatches(
+  sought: Sought,
+): (partition: number, bytes: Uint8Array, header: BatchHeader) => Promise<OwnBatch | undefined> {
+  const foreign = new Set<bigint>();
+
+  return async (partition, bytes, header) => {
+    const { producerId, baseSequence, recordCount: records, baseOffset: offset } = header;
+    if (header.isControl || producerId === -1n || records === 0 || foreign.has(producerId)) return undefined;
+    if ('producerIds' in sought && !sought.producerIds.has(producerId)) return undefined;
+    const provenance = await provenanceOf(bytes, header);
+    const own =
+      provenance !== undefined &&
+      ('producerIds' in sought ||
+        (provenance.host === sought.host && provenance.pipeline === sought.pipeline));
+    if (!own) {
+      foreign.add(producerId);
+      return undefined;
+    }
+    return { partition, offset, producerId, baseSequence, records, ranges: provenance.ranges };
+  };
+}
+
+/** Whether `found` is the batch of `intent`: the same bytes of the same files, under whatever identity. */
+export function isBatchOf(intent: Intent, found: OwnBatch): boolean {
+  return (
+    intent.records === found.records &&
+    intent.ranges.length === found.ranges.length &&
+    intent.ranges.every((range, i) => {
+      const other = found.ranges[i]!;
+      return (
+        range.file === other.fileId &&
+        range.start === other.start &&
+        range.end === other.end &&
+        range.crc32c === other.crc32c
+      );
+    })
+  );
+}
