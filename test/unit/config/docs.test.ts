@@ -30,7 +30,7 @@ describe.each([
 
   test('has its unit in its name, if it has one', () => {
     for (const [unit, suffix] of [
-      ['bytes', /[bB]ytes`$/],
+      ['bytes', /[bB]ytes(PerSecond)?`$/],
       ['ms', /Ms`$/],
     ] as const) {
       const named = rows.filter((row) => suffix.test(row.key)).map((row) => row.key);
