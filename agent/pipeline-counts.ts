@@ -15,6 +15,7 @@ export interface PipelineCounts extends JournalCounts {
   readonly rateLimited: (ms: number) => void;
   readonly produceError: (code: string) => void;
   readonly lost: (bytes: number, reason: string) => void;
+  readonly hole: (bytes: number) => void;
   readonly skipped: (bytes: number, droppedRecords: number, policy: string) => void;
   /** Lines that were cut or dropped outside of the encoding of new batches. */
   readonly oversized: (records: number, policy: string) => void;
@@ -61,6 +62,7 @@ export function pipelineCounts(metrics: AgentMetrics, pipeline: string, topic: s
     throttled: (ms) => metrics.throttledSeconds.inc({ pipeline }, ms / 1000),
     produceError: (code) => metrics.produceErrors.inc({ pipeline, code }),
     lost: (bytes, reason) => metrics.lostBytes.inc({ pipeline, reason }, bytes),
+    hole: (bytes) => metrics.passedOverBytes.inc({ pipeline, reason: 'hole' }, bytes),
     skipped: (bytes, droppedRecords, policy) => {
       metrics.readBytes.inc({ pipeline }, bytes);
       if (droppedRecords > 0) metrics.oversizedRecords.inc({ pipeline, policy }, droppedRecords);

@@ -112,6 +112,7 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     partialLineTimeoutMs,
     maxOpenFiles: options.maxOpenFiles,
     onLost: counts.lost,
+    onHole: counts.hole,
     clock,
     logger,
     log,
@@ -291,7 +292,7 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
 
   const lagBytes = (): number => {
     let lag = 0;
-    for (const file of files.all) lag += Math.max(0, file.sizeBytes - file.state.offset);
+    for (const file of files.all) if (!file.refused) lag += Math.max(0, file.sizeBytes - file.state.offset);
     for (const intent of journal.state.open.values()) {
       for (const range of intent.ranges) lag += range.end - range.start;
     }

@@ -10,7 +10,7 @@ export interface Fingerprint {
   /** How many bytes from the start the hash covers; 0 for a file that was empty when seen. */
   bytes: number;
   hash: string;
-  /** CRC-32C of the first 16, 64 and 256 bytes, as many as there are: what a file that is still short is compared by. */
+  /** CRC-32C of the first 16, 32, 64, … 512 bytes, as far as there are so many: what a part of a copy is known by. */
   leads?: number[];
 }
 

@@ -7,7 +7,7 @@ import type { OpenFile } from './file-system.ts';
 export const FINGERPRINT_BYTES = 1024;
 
 /** Lengths of the prefixes whose checksums are kept beside the hash. */
-export const LEAD_BYTES = [16, 64, 256] as const;
+export const LEAD_BYTES = [16, 32, 64, 128, 256, 512] as const;
 
 /** Reads `length` bytes at `position`, or fewer at the end of the file. */
 export async function readAt(file: OpenFile, position: number, length: number): Promise<Buffer> {

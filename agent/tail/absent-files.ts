@@ -66,7 +66,7 @@ export function absentFiles(options: AbsentFilesOptions): AbsentFiles {
       const directories = new Map<string, Directory | undefined>();
       const nowMissing = new Set<string>();
       for (const state of journal.state.files.values()) {
-        if (options.isOpen(state.key)) continue;
+        if (options.isOpen(state.key) || state.displaced !== undefined) continue;
         const name = dirname(state.path);
         if (!directories.has(name)) directories.set(name, await listDirectory(fs, name));
         const directory = directories.get(name);

@@ -1,7 +1,7 @@
 /** Which file is which: what the journal remembers, by device, inode and first bytes. */
 import type { Logger } from '../../shared/telemetry/logger.ts';
 import type { Journal } from '../checkpoint/journal.ts';
-import type { FileState } from '../checkpoint/state.ts';
+import type { Displacement, FileState } from '../checkpoint/state.ts';
 import type { FileStat, OpenFile } from '../discover/file-system.ts';
 import { FINGERPRINT_BYTES, fingerprintOf } from '../discover/fingerprint.ts';
 import { identify } from '../discover/identity.ts';
@@ -14,8 +14,25 @@ export interface KnownFiles {
     path: string,
     startOffset: number,
   ) => Promise<FileState>;
-  /** A record for a file that nobody knew, to be read from `offset` on. */
-  readonly remember: (handle: OpenFile, stat: FileStat, path: string, offset: number) => Promise<FileState>;
+  /** A record for content that nobody knew, to be read from `offset` on. */
+  readonly remember: (
+    handle: OpenFile,
+    stat: FileStat,
+    path: string,
+    offset: number,
+    afterTruncation?: boolean,
+  ) => Promise<FileState>;
+  /** Whether a file that is carried has this device and inode. */
+  readonly has: (key: string) => boolean;
+  /** The file's content is in another inode now. */
+  readonly moved: (
+    state: FileState,
+    to: { key: string; bornNs?: number | undefined },
+    path: string,
+    copy: boolean,
+  ) => void;
+  /** The file's inode does not hold its content any more. */
+  readonly displace: (state: FileState) => void;
   /** Nothing of the file will be asked for any more. */
   readonly forget: (state: FileState) => void;
 }
@@ -27,31 +44,92 @@ async function lastByteIsNewline(handle: OpenFile, sizeBytes: number): Promise<b
   return (await handle.read(last, 0, 1, sizeBytes - 1)) === 0 || last[0] === NEWLINE;
 }
 
-export function createKnownFiles({ journal, logger }: { journal: Journal; logger: Logger }): KnownFiles {
-  /** By device and inode; the last incarnation wins. */
-  const remembered = new Map([...journal.state.files.values()].map((state) => [state.key, state]));
+/** Inode part of a file's key, see FileStat. */
+function inodeOf(key: string): string {
+  return key.slice(key.indexOf('-') + 1);
+}
 
-  const forget = (state: FileState): void => {
-    journal.append({ t: 'forget', id: state.id });
+export function createKnownFiles(options: {
+  journal: Journal;
+  /** What the journal knows of a file whose inode holds something else now. */
+  onDisplaced(state: FileState, by: Displacement): void;
+  logger: Logger;
+}): KnownFiles {
+  const { journal, onDisplaced, logger } = options;
+  /** By device and inode; the last incarnation wins. */
+  const remembered = new Map<string, FileState>();
+  /** Files of an earlier run by inode number: devices are not numbered as they were before a reboot. */
+  const formerly = new Map<string, FileState>();
+  for (const state of journal.state.files.values()) {
+    if (state.displaced !== undefined) continue;
+    remembered.set(state.key, state);
+    formerly.set(inodeOf(state.key), state);
+  }
+
+  const displace = (state: FileState): void => {
     if (remembered.get(state.key) === state) remembered.delete(state.key);
   };
 
-  const remember: KnownFiles['remember'] = async (handle, stat, path, offset) => {
+  const moved: KnownFiles['moved'] = (state, { key, bornNs }, path, copy) => {
+    displace(state);
+    const born = bornNs === undefined ? {} : { bornNs };
+    journal.append({ t: 'move', id: state.id, path, key, ...born, ...(copy && { copy }) });
+    remembered.set(key, state);
+  };
+
+  const forget = (state: FileState): void => {
+    journal.append({ t: 'forget', id: state.id });
+    displace(state);
+  };
+
+  const remember: KnownFiles['remember'] = async (handle, stat, path, offset, afterTruncation = false) => {
     const skipping = offset > 0 && !(await lastByteIsNewline(handle, offset));
     const fingerprint = await fingerprintOf(handle, Math.min(stat.sizeBytes, FINGERPRINT_BYTES));
     const n = journal.state.nextFile; // taken after the reads: a scan and a poll may both be at this
     const { key, bornNs } = stat;
     const born = bornNs === undefined ? {} : { bornNs };
-    const state: FileState = { id: `${key}-${n}`, key, ...born, path, fingerprint, offset, skipping };
+    const state: FileState = {
+      id: `${key}-${n}`,
+      key,
+      ...born,
+      path,
+      fingerprint,
+      offset,
+      skipping,
+      ...(afterTruncation && { afterTruncation }),
+    };
     journal.append({ t: 'counters', file: n + 1, intent: 0 }, { t: 'file', ...state });
     const applied = journal.state.files.get(state.id)!;
     remembered.set(stat.key, applied);
     return applied;
   };
 
+  /**
+   * NFS, LVM and btrfs number their devices anew at each mount. The same inode number with the same birth, or where that is
+   * not known under the same name, and all that was read in its place, is the same file.
+   */
+  const recogniseRenumbered = async (
+    handle: OpenFile,
+    stat: FileStat,
+    path: string,
+  ): Promise<FileState | undefined> => {
+    const former = formerly.get(inodeOf(stat.key));
+    if (former === undefined || former.offset === 0 || remembered.get(former.key) !== former)
+      return undefined;
+    const bothBorn = former.bornNs !== undefined && stat.bornNs !== undefined;
+    if (!bothBorn && former.path !== path) return undefined;
+    if ((await identify(handle, stat, former)) !== 'same') return undefined;
+    moved(former, stat, path, false);
+    logger.info({ path, file: former.id }, 'the file is on a device with another number now; going on in it');
+    return former;
+  };
+
   const recognise: KnownFiles['recognise'] = async (handle, stat, path, startOffset) => {
     const known = remembered.get(stat.key);
-    if (known === undefined) return remember(handle, stat, path, startOffset);
+    if (known === undefined) {
+      const renumbered = await recogniseRenumbered(handle, stat, path);
+      return renumbered ?? remember(handle, stat, path, startOffset);
+    }
     const identity = await identify(handle, stat, known);
     if (identity === 'same') {
       if (known.path !== path) journal.append({ t: 'move', id: known.id, path });
@@ -63,9 +141,16 @@ export function createKnownFiles({ journal, logger }: { journal: Journal; logger
         ? 'the inode belongs to another file now; reading it from the beginning'
         : 'the file was truncated while nobody looked; reading it from the beginning',
     );
-    forget(known);
-    return remember(handle, stat, path, 0);
+    onDisplaced(known, identity);
+    return remember(handle, stat, path, 0, identity === 'emptied');
   };
 
-  return { recognise, remember, forget };
+  return {
+    recognise,
+    remember,
+    has: (key) => remembered.has(key),
+    moved,
+    displace,
+    forget,
+  };
 }

@@ -1,6 +1,7 @@
 /** One log file that a pipeline follows, whatever its name is at the moment. */
 import type { FileState, Mark } from '../checkpoint/state.ts';
-import type { OpenFile } from '../discover/file-system.ts';
+import type { FileStat, OpenFile } from '../discover/file-system.ts';
+import { lastMark } from '../discover/mark.ts';
 import type { ReadPosition } from './read-lines.ts';
 
 export interface LogFile {
@@ -27,6 +28,15 @@ export interface LogFile {
   grewMs: number;
   /** The file that had this one's name before it; its backlog is read first. */
   predecessor: Pick<FileState, 'id' | 'key'> | undefined;
+  /**
+   * Nothing of it was carried, and it is not sure that it should be: it may be a copy of a file that is about to be
+   * truncated, or compressed. `old`: it was there when the agent started, and had not changed for a while.
+   */
+  unproven: 'new' | 'old' | false;
+  /** Why it is held back; see newcomers.ts. */
+  hold: Hold | undefined;
+  /** Its bytes are no lines, and are left alone. */
+  refused: boolean;
   /** No path that the globs match leads to it any more: renamed out of them, replaced, or deleted. */
   detached: boolean;
 }
@@ -37,8 +47,22 @@ export function beginningAt(files: LogFile[], first: LogFile | undefined): LogFi
   return at <= 0 ? files : [...files.slice(at), ...files.slice(0, at)];
 }
 
+/** A new file that holds what another one holds, as far as it goes. */
+export interface Hold {
+  /** Id of the other one. */
+  of: string;
+  /** Monotonic time since which nothing has changed that speaks for a copy in the making. */
+  sinceMs: number;
+  sizeBytes: number;
+  /** How long it was when it was compared with the other one, to its end. */
+  equalBytes: number | undefined;
+  /** How long the other one was when they were first seen to be equal: a copy gets at least so far. */
+  targetBytes: number;
+}
+
 /** Whether a read could give something. */
 export function hasWork(file: LogFile): boolean {
+  if (file.unproven !== false || file.refused) return false;
   return !file.waits && file.sizeBytes > file.position.offset && file.partialAtBytes !== file.sizeBytes;
 }
 
@@ -62,7 +86,38 @@ function predecessorOf({ predecessor }: LogFile, files: ReadonlyMap<string, LogF
   return file?.state.id === predecessor?.id ? file : undefined;
 }
 
-/** A last line without newline that nobody will complete: the file is detached and has been quiet for the bound. */
+/** Nobody is expected to write to it: it left the globs, or is a copy. */
+export function isLeft(file: LogFile): boolean {
+  return file.detached || file.state.copy === true;
+}
+
+/** A last line without newline that nobody will complete: nobody writes to the file, and it has been quiet for the bound. */
 export function isFinal(file: LogFile, nowMs: number, partialLineTimeoutMs: number): boolean {
-  return file.detached && nowMs - file.grewMs >= partialLineTimeoutMs;
+  return isLeft(file) && nowMs - file.grewMs >= partialLineTimeoutMs;
+}
+
+/** A file from its record on: where it is read next, and nothing known yet of what is there. */
+export function newLogFile(
+  state: FileState,
+  handle: OpenFile,
+  stat: FileStat,
+  nowMs: number,
+): Omit<LogFile, 'detached' | 'predecessor' | 'unproven'> {
+  const { offset, skipping } = state;
+  return {
+    state,
+    handle,
+    position: { offset, skipping },
+    mark: lastMark(state),
+    changed: false,
+    sizeBytes: stat.sizeBytes,
+    modifiedMs: stat.modifiedMs,
+    partialAtBytes: undefined,
+    insideLongLine: false,
+    waits: false,
+    lookedMs: nowMs,
+    grewMs: nowMs,
+    hold: undefined,
+    refused: false,
+  };
 }

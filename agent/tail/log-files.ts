@@ -10,13 +10,15 @@ import type { RepeatedLog } from '../../shared/telemetry/repeated-log.ts';
 import type { Journal } from '../checkpoint/journal.ts';
 import { type FileState, hasOpenIntent } from '../checkpoint/state.ts';
 import { listDirectory } from '../discover/directory.ts';
-import type { FileSystem, OpenFile } from '../discover/file-system.ts';
+import type { FileStat, FileSystem, OpenFile } from '../discover/file-system.ts';
 import { FINGERPRINT_BYTES, fingerprintOf, fits } from '../discover/fingerprint.ts';
-import { lastMark } from '../discover/mark.ts';
 import { type FoundFile, scan } from '../discover/scan.ts';
 import { absentFiles } from './absent-files.ts';
 import { createKnownFiles } from './known-files.ts';
-import { hasWork, isFinal, type LogFile, waitsForPredecessor } from './log-file.ts';
+import { createDisplaced } from './displaced.ts';
+import { passHole } from './hole.ts';
+import { hasWork, isFinal, isLeft, type LogFile, newLogFile, waitsForPredecessor } from './log-file.ts';
+import { createNewcomers, patienceMs } from './newcomers.ts';
 import { watchTruncation } from './truncation.ts';
 
 export interface LogFilesOptions {
@@ -30,6 +32,8 @@ export interface LogFilesOptions {
   maxOpenFiles: number;
   /** Bytes that went away unread. */
   readonly onLost: (bytes: number, reason: 'truncated' | 'read-error') => void;
+  /** Bytes of a hole, which nobody ever wrote, were passed over. */
+  readonly onHole: (bytes: number) => void;
   clock: Clock;
   logger: Logger;
   log: RepeatedLog;
@@ -55,13 +59,36 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
   const { fs, journal, clock, logger, log } = options;
   /** By device and inode. */
   const files = new Map<string, LogFile>();
+  /** Keys of files that are about to be in there. */
+  const adopting = new Set<string>();
   let scanned = false;
   let lookedForAbsentMs = -Infinity;
   /** A pipeline that never ran before gives startAt its meaning. */
   const firstRun = journal.state.nextFile === 1;
 
-  const known = createKnownFiles({ journal, logger });
-  const truncation = watchTruncation({ known, onLost: options.onLost, logger });
+  const known = createKnownFiles({
+    journal,
+    onDisplaced: (state, by) => displaced.addKnown(state, by),
+    logger,
+  });
+  const { onLost } = options;
+  const displaced = createDisplaced({
+    fs,
+    journal,
+    known,
+    files,
+    isTaken: (key) => files.has(key) || adopting.has(key),
+    onLost,
+    clock,
+    logger,
+    log,
+  });
+  const truncation = watchTruncation({ known, displaced, onLost, logger });
+  const newcomers = createNewcomers({ files, displaced, clock, logger });
+
+  /** Found at the start of the agent, and unchanged for so long that nobody can be copying it just now. */
+  const isSettled = ({ modifiedMs, bornNs = 0, sizeBytes }: FileStat): boolean =>
+    !scanned && clock.nowMs() - Math.max(modifiedMs, bornNs / 1e6) > patienceMs(sizeBytes);
 
   const adopt = async (path: string, detached: boolean, predecessor?: FileState): Promise<void> => {
     const handle = await fs.open(path);
@@ -71,27 +98,20 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
         await handle.close(); // another name of a file that was opened a moment ago
         return;
       }
+      adopting.add(stat.key);
       const fromEnd = options.startAt === 'end' && firstRun && !scanned;
       const state = await known.recognise(handle, stat, path, fromEnd ? stat.sizeBytes : 0);
-      const { offset, skipping } = state;
-      files.set(stat.key, {
-        state,
-        handle,
-        position: { offset, skipping },
-        mark: lastMark(state),
-        changed: false,
-        sizeBytes: stat.sizeBytes,
-        modifiedMs: stat.modifiedMs,
-        partialAtBytes: undefined,
-        insideLongLine: false,
-        waits: false,
-        lookedMs: clock.monotonicMs(),
-        grewMs: clock.monotonicMs(),
-        predecessor: predecessor && { id: predecessor.id, key: predecessor.key },
-        detached,
-      });
+      adopting.delete(stat.key);
+      const file = { ...newLogFile(state, handle, stat, clock.monotonicMs()), detached };
+      const before = predecessor && { id: predecessor.id, key: predecessor.key };
+      const proven = state.offset > 0 || detached || state.afterTruncation === true;
+      const unproven = proven ? false : isSettled(stat) ? 'old' : 'new';
+      files.set(stat.key, { ...file, unproven, predecessor: before });
+      newcomers.note(files.get(stat.key)!);
+      const { offset } = state;
       logger.debug({ path, file: state.id, offset, sizeBytes: stat.sizeBytes }, 'following a file');
     } catch (error) {
+      adopting.clear();
       await handle.close();
       throw error;
     }
@@ -141,30 +161,55 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     if (links === 0) known.forget(state);
   };
 
+  /** Writes down what identifies the file, as far as it was not known. */
+  const knowBetter = async (file: LogFile, stat: FileStat): Promise<void> => {
+    const { fingerprint, id, bornNs } = file.state;
+    // A file that was made just now has not shown that it has a birth time (see nodeFileSystem).
+    if (bornNs === undefined && stat.bornNs !== undefined)
+      journal.append({ t: 'born', id, bornNs: stat.bornNs });
+    if (fingerprint.bytes >= FINGERPRINT_BYTES || file.sizeBytes <= fingerprint.bytes) return;
+    const wanted = Math.min(file.sizeBytes, FINGERPRINT_BYTES);
+    journal.append({ t: 'fingerprint', id, fingerprint: await fingerprintOf(file.handle, wanted) });
+    newcomers.note(file);
+  };
+
   const pollOne = async (file: LogFile): Promise<void> => {
     const nowMs = clock.monotonicMs();
     const stat = await file.handle.stat();
     file.waits = false;
-    await truncation.look(file, stat, nowMs);
+    if (!file.refused) await truncation.look(file, stat, nowMs);
     file.lookedMs = nowMs;
     file.modifiedMs = stat.modifiedMs;
     if (stat.sizeBytes !== file.sizeBytes) {
       file.sizeBytes = stat.sizeBytes;
       file.grewMs = nowMs;
     }
-    const { fingerprint, id, bornNs } = file.state;
-    // A file that was made just now has not shown that it has a birth time (see nodeFileSystem).
-    if (bornNs === undefined && stat.bornNs !== undefined)
-      journal.append({ t: 'born', id, bornNs: stat.bornNs });
-    if (fingerprint.bytes < FINGERPRINT_BYTES && file.sizeBytes > fingerprint.bytes) {
-      const wanted = Math.min(file.sizeBytes, FINGERPRINT_BYTES);
-      journal.append({ t: 'fingerprint', id, fingerprint: await fingerprintOf(file.handle, wanted) });
-    }
-    if (!file.detached) return;
+    if (file.unproven !== false) await newcomers.look(file, stat);
+    await passHole(file, journal, options.onHole);
+    await knowBetter(file, stat);
+    if (!isLeft(file)) return;
     // Its last line will not be completed: read it again, as final.
     if (isFinal(file, nowMs, options.partialLineTimeoutMs)) file.partialAtBytes = undefined;
-    const read = file.position.offset >= file.sizeBytes;
+    if (!file.detached || newcomers.isWaitedFor(file)) return;
+    const read = file.position.offset >= file.sizeBytes || file.refused;
     if (read && nowMs - file.grewMs >= options.closeRotatedAfterMs) await letGo(file, stat.links);
+  };
+
+  const pollOrComplain = async (file: LogFile): Promise<void> => {
+    try {
+      await pollOne(file);
+    } catch (error) {
+      log.error(
+        `poll ${file.state.id}`,
+        { path: file.state.path, err: error },
+        'cannot look at a log file; trying again',
+      );
+    }
+  };
+
+  const settle = async (): Promise<void> => {
+    for (const file of files.values()) if (file.unproven !== false) await pollOrComplain(file);
+    await displaced.look();
   };
 
   const reconcile = async (found: readonly FoundFile[]): Promise<void> => {
@@ -207,22 +252,15 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
         lookedForAbsentMs = clock.monotonicMs();
         await absent.look();
       }
+      // Before anything is built again from them, files are where they are now.
+      if (!scanned) await settle();
       if (firstRun && !scanned)
         journal.append({ t: 'counters', file: Math.max(2, journal.state.nextFile), intent: 0 });
       scanned = true;
     },
     poll: async () => {
-      for (const file of files.values()) {
-        try {
-          await pollOne(file);
-        } catch (error) {
-          log.error(
-            `poll ${file.state.id}`,
-            { path: file.state.path, err: error },
-            'cannot look at a log file; trying again',
-          );
-        }
-      }
+      for (const file of files.values()) await pollOrComplain(file);
+      await displaced.look();
     },
     withWork: () => [...files.values()].filter((file) => hasWork(file) && !waitsForPredecessor(file, files)),
     reopen: async (id) => {

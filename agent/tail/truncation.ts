@@ -3,6 +3,7 @@ import type { Logger } from '../../shared/telemetry/logger.ts';
 import type { FileStat } from '../discover/file-system.ts';
 import { FINGERPRINT_BYTES, fits } from '../discover/fingerprint.ts';
 import { markFits } from '../discover/mark.ts';
+import type { Displaced } from './displaced.ts';
 import type { KnownFiles } from './known-files.ts';
 import type { LogFile } from './log-file.ts';
 
@@ -13,6 +14,7 @@ export interface Truncation {
 
 export interface TruncationOptions {
   known: KnownFiles;
+  displaced: Displaced;
   /** Bytes that went away unread. */
   readonly onLost: (bytes: number, reason: 'truncated') => void;
   logger: Logger;
@@ -22,7 +24,7 @@ export interface TruncationOptions {
 const LONG_MS = 1_000;
 
 /** Whether what was read of the file is still there. */
-async function isStillThere({ handle, state, mark }: LogFile): Promise<boolean> {
+export async function isStillThere({ handle, state, mark }: LogFile): Promise<boolean> {
   return (await fits(handle, state.fingerprint)) && (mark === undefined || (await markFits(handle, mark)));
 }
 
@@ -41,20 +43,16 @@ async function wasEmptied(file: LogFile, stat: FileStat, nowMs: number): Promise
   return (shrank || rewritten || short || unwatched) && !(await isStillThere(file));
 }
 
-export function watchTruncation({ known, onLost, logger }: TruncationOptions): Truncation {
-  const say = (file: LogFile, unreadBytes: number, message: string): void => {
-    if (unreadBytes > 0) onLost(unreadBytes, 'truncated');
-    const { path } = file.state;
-    const fields = { path, readBytes: file.position.offset, knownBytes: file.sizeBytes, unreadBytes };
-    logger[unreadBytes > 0 ? 'error' : 'info'](fields, message);
-  };
-
+export function watchTruncation({ known, displaced, onLost, logger }: TruncationOptions): Truncation {
   const startOver = async (file: LogFile, stat: FileStat): Promise<void> => {
-    const { path } = file.state;
-    const unreadBytes = Math.max(0, file.sizeBytes - file.position.offset);
-    say(file, unreadBytes, 'the file was truncated; reading it from the beginning');
-    known.forget(file.state);
-    file.state = await known.remember(file.handle, stat, path, 0);
+    const { path, id } = file.state;
+    const fields = { path, file: id, readBytes: file.position.offset, knownBytes: file.sizeBytes };
+    logger.info(
+      fields,
+      'the file was truncated; reading it from the beginning, and looking for a copy of its rest',
+    );
+    displaced.add(file, 'emptied');
+    file.state = await known.remember(file.handle, stat, path, 0, true);
     file.position = { offset: 0, skipping: false };
     file.mark = undefined;
     file.changed = false;
@@ -66,7 +64,13 @@ export function watchTruncation({ known, onLost, logger }: TruncationOptions): T
     look: async (file, stat, nowMs) => {
       if (await wasEmptied(file, stat, nowMs)) await startOver(file, stat);
       else if (stat.sizeBytes < file.sizeBytes) {
-        say(file, file.sizeBytes - stat.sizeBytes, 'the file was cut off behind what was read');
+        const { path, id } = file.state;
+        const [from, to] = [stat.sizeBytes, file.sizeBytes];
+        onLost(to - from, 'truncated');
+        logger.error(
+          { path, file: id, from, to },
+          'a log file was cut off behind what was read: these bytes are lost',
+        );
       }
     },
   };

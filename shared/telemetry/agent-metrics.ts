@@ -136,6 +136,13 @@ export const AGENT_METRICS = {
     unit: 'bytes',
     labels: ['pipeline', 'reason'],
   },
+  passedOverBytes: {
+    type: 'counter',
+    name: 'skald_agent_passed_over_bytes_total',
+    help: 'Bytes that are no lines and were left out: `hole`, the NULs that a writer without O_APPEND leaves when its file was truncated.',
+    unit: 'bytes',
+    labels: ['pipeline', 'reason'],
+  },
   oversizedRecords: {
     type: 'counter',
     name: 'skald_agent_oversized_records_total',

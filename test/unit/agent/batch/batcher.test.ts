@@ -39,6 +39,9 @@ function setUp() {
     const position = { offset, skipping: false };
     const rest = {
       mark: undefined,
+      unproven: false as const,
+      hold: undefined,
+      refused: false,
       changed: false,
       modifiedMs: 0,
       sizeBytes: 0,

@@ -35,6 +35,7 @@ export async function follower(directory: string, options: FollowerOptions = {})
   const clock = simClock(0);
   const { logger, lines: logged } = recordedLog();
   const disk = memoryJournal();
+  let holes = 0;
   const lost: [bytes: number, reason: string][] = [];
   const partialLineTimeoutMs = options.partialLineTimeoutMs ?? PARTIAL_LINE_TIMEOUT_MS;
 
@@ -54,6 +55,9 @@ export async function follower(directory: string, options: FollowerOptions = {})
       partialLineTimeoutMs,
       maxOpenFiles: options.maxOpenFiles ?? 100,
       onLost: (bytes, reason) => lost.push([bytes, reason]),
+      onHole: (bytes) => {
+        holes += bytes;
+      },
       clock,
       logger,
       log,
@@ -115,6 +119,9 @@ export async function follower(directory: string, options: FollowerOptions = {})
   return {
     clock,
     lost,
+    get holes() {
+      return holes;
+    },
     logged,
     disk,
     get files() {

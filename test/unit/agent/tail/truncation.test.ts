@@ -1,8 +1,12 @@
 import { appendFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { SEARCH_MS } from '../../../../agent/tail/displaced.ts';
 import { tempDir } from '../../../support/temp-dir.ts';
 import { follower } from './follower.ts';
+
+/** Copies are looked for so long, and a little more. */
+const UNTIL_GIVEN_UP_MS = SEARCH_MS + 5_000;
 
 async function setUp(options: Parameters<typeof follower>[1] = {}) {
   const directory = await tempDir();
@@ -45,6 +49,7 @@ describe('copytruncate', () => {
       await truncate();
       await f.look();
     }
+    await f.idle(UNTIL_GIVEN_UP_MS);
     expect(f.journal.state.files.size).toBe(1);
   });
 
@@ -56,8 +61,10 @@ describe('copytruncate', () => {
     await f.poll(); // seen, not read
     await truncate();
     await f.poll();
+    await f.idle(UNTIL_GIVEN_UP_MS);
     expect(f.lost).toEqual([[6, 'truncated']]);
-    expect(f.logged.filter((line) => line.level === 'error')).toHaveLength(1);
+    const errors = f.logged.filter((line) => line.level === 'error');
+    expect(errors.map(({ fields }) => [fields['from'], fields['to']])).toEqual([[3, 9]]);
   });
 
   test('and the read comes before the next look: they are counted all the same', async () => {
@@ -68,7 +75,7 @@ describe('copytruncate', () => {
     await f.poll();
     await truncate();
     expect(await f.readOn()).toBe('');
-    await f.poll();
+    await f.idle(UNTIL_GIVEN_UP_MS);
     expect(f.lost).toEqual([[6, 'truncated']]);
   });
 
@@ -92,6 +99,7 @@ describe('copytruncate', () => {
     await truncate();
     await write('b1\n');
     expect(await f.look()).toBe('b1\n');
+    await f.idle(UNTIL_GIVEN_UP_MS);
     expect(f.lost).toEqual([[9, 'truncated']]);
   });
 

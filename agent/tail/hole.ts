@@ -1,0 +1,44 @@
+/**
+ * The hole that a writer without O_APPEND leaves: after a truncation it goes on at its old offset, and the file begins
+ * with NULs up to there. They were never written, and are passed over; NULs anywhere else are bytes like all others.
+ */
+import type { Journal } from '../checkpoint/journal.ts';
+import { readAt } from '../discover/fingerprint.ts';
+import type { LogFile } from './log-file.ts';
+
+const CHUNK_BYTES = 256 * 1024;
+/** What one look passes over: a second of nothing but NULs would keep the other files waiting. */
+const MAX_BYTES_PER_LOOK = 64 * 1024 * 1024;
+
+/** Whether nothing but a hole can have come so far of content that began with a truncation. */
+function mayBegin({ state, position, mark }: LogFile): boolean {
+  const untouched = mark === undefined && (state.marks?.length ?? 0) === 0;
+  return state.afterTruncation === true && untouched && state.offset === position.offset;
+}
+
+function leadingNuls(bytes: Buffer): number {
+  for (let i = 0; i < bytes.length; i += 1) if (bytes[i] !== 0) return i;
+  return bytes.length;
+}
+
+/** Moves the position behind the NULs that are there up to now. */
+export async function passHole(
+  file: LogFile,
+  journal: Journal,
+  onHole: (bytes: number) => void,
+): Promise<void> {
+  if (!mayBegin(file)) return;
+  const from = file.position.offset;
+  let to = from;
+  while (to < file.sizeBytes && to - from < MAX_BYTES_PER_LOOK) {
+    const bytes = await readAt(file.handle, to, Math.min(CHUNK_BYTES, file.sizeBytes - to));
+    const nuls = leadingNuls(bytes);
+    to += nuls;
+    if (nuls < CHUNK_BYTES) break;
+  }
+  if (to === from) return;
+  journal.append({ t: 'skip', id: file.state.id, to, skipping: false });
+  file.position = { offset: to, skipping: false };
+  file.partialAtBytes = undefined;
+  onHole(to - from);
+}

@@ -1,0 +1,205 @@
+/**
+ * Files of which nothing was carried yet. Before the first line of one is read it must be sure that the file is not a copy
+ * of another one: copytruncate copies first and truncates afterwards, and for a moment there are two files with the same
+ * content. Which of two it was shows a little later: the original is emptied, or both go on.
+ */
+import type { Clock } from '../../shared/clock.ts';
+import type { Logger } from '../../shared/telemetry/logger.ts';
+import type { Fingerprint } from '../checkpoint/state.ts';
+import { compressedFormat } from '../discover/compressed.ts';
+import { deviceOf } from '../discover/directory.ts';
+import type { FileStat, OpenFile } from '../discover/file-system.ts';
+import { FINGERPRINT_BYTES, fingerprintFrom, readAt } from '../discover/fingerprint.ts';
+import type { Displaced } from './displaced.ts';
+import type { LogFile } from './log-file.ts';
+import { isStillThere } from './truncation.ts';
+
+export interface Newcomers {
+  /** Decides, or puts off, what becomes of an unproven file. Call it at each look, before the file is read. */
+  look(file: LogFile, stat: FileStat): Promise<void>;
+  /** The file's first bytes are known now, or better than before: others can be compared with it. */
+  note(file: LogFile): void;
+  /** Whether another file is held back because of this one. */
+  isWaitedFor(file: LogFile): boolean;
+}
+
+export interface NewcomersOptions {
+  /** By device and inode. */
+  files: Map<string, LogFile>;
+  displaced: Displaced;
+  clock: Clock;
+  logger: Logger;
+}
+
+/**
+ * How long a file that equals another one is held back: whoever copies and truncates forces the copy to disk in between,
+ * which takes longer the larger it is.
+ */
+export function patienceMs(sizeBytes: number): number {
+  return Math.min(120_000, 5_000 + sizeBytes / 20_000);
+}
+
+/** Files with the same first bytes that one look at a new file opens and compares. */
+const MAX_COMPARED = 64;
+/** Bytes compared at the end of the shorter file, besides the first kilobyte. */
+const END_BYTES = 1024;
+
+/** A file of which that is known longer, by birth where it is known, is no copy of the other. */
+function isElder(one: LogFile, other: LogFile): boolean {
+  const [a, b] = [one.state.bornNs, other.state.bornNs];
+  if (a !== undefined && b !== undefined && a !== b) return a < b;
+  const [p, q] = [one.state.path, other.state.path];
+  return p.length === q.length ? p < q : p.length < q.length;
+}
+
+export function createNewcomers({ files, displaced, clock, logger }: NewcomersOptions): Newcomers {
+  /** By the checksum of the first 16 bytes; -1 for shorter ones. Files may have gone since. */
+  const byLead = new Map<number, Set<LogFile>>();
+  const held = new Set<LogFile>();
+
+  const leadOf = ({ leads }: Fingerprint): number => leads?.[0] ?? -1;
+
+  const note = (file: LogFile): void => {
+    if (file.state.fingerprint.bytes === 0) return;
+    const lead = leadOf(file.state.fingerprint);
+    const same = byLead.get(lead) ?? new Set();
+    byLead.set(lead, same.add(file));
+  };
+
+  /** Files that may begin as `head` does, by what is known without reading them. */
+  const similarTo = (file: LogFile, head: Buffer): LogFile[] => {
+    const prints = new Map<number, Fingerprint>();
+    const print = (bytes: number): Fingerprint => {
+      const known = prints.get(bytes) ?? fingerprintFrom(head.subarray(0, bytes));
+      prints.set(bytes, known);
+      return known;
+    };
+    const similar: LogFile[] = [];
+    for (const lead of new Set([leadOf(print(head.length)), -1])) {
+      const group = byLead.get(lead) ?? new Set<LogFile>();
+      for (const other of group) {
+        const { fingerprint } = other.state;
+        if (files.get(other.state.key) !== other || leadOf(fingerprint) !== lead) group.delete(other);
+        else if (other !== file && !other.refused && (other.unproven === false || isElder(other, file))) {
+          const known = fingerprint.bytes > head.length ? undefined : print(fingerprint.bytes);
+          if (known === undefined || known.hash === fingerprint.hash) similar.push(other);
+          if (similar.length >= MAX_COMPARED) return similar;
+        }
+      }
+      if (group.size === 0) byLead.delete(lead);
+    }
+    return similar;
+  };
+
+  const sameEnd = async (one: OpenFile, other: OpenFile, sizeBytes: number): Promise<boolean> => {
+    const from = Math.max(0, sizeBytes - END_BYTES);
+    const [a, b] = await Promise.all([one, other].map((handle) => readAt(handle, from, sizeBytes - from)));
+    return a!.length === sizeBytes - from && a!.equals(b!);
+  };
+
+  /** `unsure` when the other one was emptied and nobody has noticed yet: its own look will. */
+  const compare = async (
+    file: LogFile,
+    other: LogFile,
+    head: Buffer,
+    sizeBytes: number,
+  ): Promise<'equal' | 'moved' | 'different' | 'unsure'> => {
+    const { handle } = other;
+    const stat = await handle.stat();
+    const equal =
+      stat.sizeBytes >= sizeBytes &&
+      (await readAt(handle, 0, head.length)).equals(head) &&
+      (await sameEnd(file.handle, handle, sizeBytes));
+    if (!equal) {
+      const now = await handle.stat();
+      const intact = now.sizeBytes >= other.position.offset && !other.changed && (await isStillThere(other));
+      return intact ? 'different' : 'unsure';
+    }
+    // Deleted, and all of it is in a file on another device: that is how a file is moved there.
+    const elsewhere = deviceOf(other.state.key) !== deviceOf(file.state.key);
+    return stat.links === 0 && elsewhere && stat.sizeBytes === sizeBytes ? 'moved' : 'equal';
+  };
+
+  const release = (file: LogFile): void => {
+    file.unproven = false;
+    file.hold = undefined;
+    held.delete(file);
+  };
+
+  /** True when the file has been held back long enough. */
+  const holdBack = (file: LogFile, of: string, sizeBytes: number, targetBytes: number): boolean => {
+    const nowMs = clock.monotonicMs();
+    if (file.hold === undefined) {
+      file.hold = { of, sinceMs: nowMs, sizeBytes, equalBytes: undefined, targetBytes };
+      held.add(file);
+      logger.debug(
+        { path: file.state.path, of },
+        'a new file equals another one; waiting to see which it is',
+      );
+    }
+    const { hold } = file;
+    hold.of = of;
+    if (sizeBytes !== hold.sizeBytes && hold.sizeBytes < hold.targetBytes) {
+      Object.assign(hold, { sizeBytes, sinceMs: nowMs });
+    }
+    return nowMs - hold.sinceMs >= patienceMs(sizeBytes);
+  };
+
+  const refuse = (file: LogFile, format: string): void => {
+    release(file);
+    file.refused = true;
+    logger.warn(
+      { path: file.state.path, format },
+      'the file is compressed, and its bytes are no lines: it is left alone. Name it in files.exclude to be rid of this message',
+    );
+  };
+
+  const moveTo = async (file: LogFile, other: LogFile): Promise<void> => {
+    files.delete(other.state.key);
+    displaced.goOnIn(file, displaced.add(other, 'reused'));
+    await other.handle.close();
+  };
+
+  const decide = async (file: LogFile, head: Buffer, sizeBytes: number): Promise<void> => {
+    const match = await displaced.match(file);
+    if (match?.how === 'whole') {
+      held.delete(file);
+      displaced.goOnIn(file, match.found);
+      return;
+    }
+    if (match !== undefined) {
+      if (!holdBack(file, match.found.state.id, sizeBytes, 0)) return;
+      held.delete(file);
+      displaced.passOver(file, match.found);
+      return;
+    }
+    for (const other of file.unproven === 'new' ? similarTo(file, head) : []) {
+      const relation = await compare(file, other, head, sizeBytes);
+      if (relation === 'different') continue;
+      if (relation === 'moved') {
+        held.delete(file);
+        await moveTo(file, other);
+        return;
+      }
+      const over = holdBack(file, other.state.id, sizeBytes, other.sizeBytes);
+      if (relation === 'equal' && file.hold !== undefined) file.hold.equalBytes = sizeBytes;
+      if (over) release(file);
+      return;
+    }
+    release(file);
+  };
+
+  return {
+    look: async (file, stat) => {
+      if (stat.sizeBytes === 0) return;
+      const head = await readAt(file.handle, 0, Math.min(stat.sizeBytes, FINGERPRINT_BYTES));
+      const format = compressedFormat(head);
+      if (format === 'unsure') {
+        if (holdBack(file, file.state.id, stat.sizeBytes, 0)) release(file);
+      } else if (format !== undefined) refuse(file, format);
+      else await decide(file, head, stat.sizeBytes);
+    },
+    note,
+    isWaitedFor: ({ state }) => [...held].some(({ hold }) => hold?.of === state.id),
+  };
+}

@@ -1,0 +1,78 @@
+import { appendFile, open, truncate } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { tempDir } from '../../../support/temp-dir.ts';
+import { follower } from './follower.ts';
+
+async function setUp() {
+  const directory = await tempDir();
+  const log = join(directory, 'app.log');
+  return {
+    /** Writes where a writer without O_APPEND has got to. */
+    writeAt: async (position: number, text: string): Promise<void> => {
+      await appendFile(log, '');
+      const handle = await open(log, 'r+');
+      await handle.write(text, position);
+      await handle.close();
+    },
+    truncate: (): Promise<void> => truncate(log),
+    f: await follower(directory),
+  };
+}
+
+describe('a writer without O_APPEND goes on at its old offset after a truncation', () => {
+  test.each([10, 3_000, 1_000_000])(
+    'a hole of %i bytes is passed over, and the lines behind it come',
+    async (offset) => {
+      const { f, writeAt, truncate } = await setUp();
+      const before = `${'a'.repeat(offset - 1)}\n`;
+      await writeAt(0, before);
+      expect(await f.idle(2_000)).toBe(before);
+      await truncate();
+      await writeAt(offset, 'b1\nb2\n');
+      expect(await f.idle(2_000)).toBe('b1\nb2\n');
+      expect(f.holes).toBe(offset);
+    },
+  );
+
+  test('seen when it was empty, and after a restart', async () => {
+    const { f, writeAt, truncate } = await setUp();
+    await writeAt(0, 'a1\na2\n');
+    await f.look();
+    await truncate();
+    await f.look();
+    await f.restart(() => writeAt(6, 'b1\n'));
+    expect(await f.idle(2_000)).toBe('b1\n');
+    expect(f.holes).toBe(6);
+  });
+
+  test('while the agent is down', async () => {
+    const { f, writeAt, truncate } = await setUp();
+    await writeAt(0, 'a1\na2\n');
+    await f.look();
+    await f.restart(async () => {
+      await truncate();
+      await writeAt(6, 'b1\n');
+    });
+    expect(await f.idle(2_000)).toBe('b1\n');
+  });
+
+  test('NULs behind the first line of the new content are bytes like others', async () => {
+    const { f, writeAt, truncate } = await setUp();
+    await writeAt(0, 'a1\na2\n');
+    await f.look();
+    await truncate();
+    await writeAt(6, 'b1\n\0\0b2\n');
+    expect(await f.idle(2_000)).toBe('b1\n\0\0b2\n');
+    await writeAt(14, '\0\0b3\n');
+    expect(await f.idle(2_000)).toBe('\0\0b3\n');
+    expect(f.holes).toBe(6);
+  });
+});
+
+test('NULs at the beginning of a file that was never truncated are bytes like others', async () => {
+  const { f, writeAt } = await setUp();
+  await writeAt(0, '\0\0\0a1\n');
+  expect(await f.look()).toBe('\0\0\0a1\n');
+  expect(f.holes).toBe(0);
+});
