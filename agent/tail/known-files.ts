@@ -52,7 +52,7 @@ function inodeOf(key: string): string {
 export function createKnownFiles(options: {
   journal: Journal;
   /** What the journal knows of a file whose inode holds something else now. */
-  onDisplaced(state: FileState, by: Displacement): void;
+  readonly onDisplaced: (state: FileState, by: Displacement) => void;
   logger: Logger;
 }): KnownFiles {
   const { journal, onDisplaced, logger } = options;

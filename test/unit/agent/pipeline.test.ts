@@ -201,7 +201,8 @@ describe('memory', () => {
     await w.start(w.journal);
     await w.clock.advance(1_000);
     w.network(false);
-    for (let file = 0; file < 4; file += 1) w.disk.append(`/logs/${file}.log`, `${'y'.repeat(50_000)}\n`);
+    for (let file = 0; file < 4; file += 1)
+      w.disk.append(`/logs/${file}.log`, `${file}${'y'.repeat(50_000)}\n`);
     await w.clock.advance(5_000);
     // Two batches are encoded and two lines wait: each holds its fifty thousand bytes somewhere.
     expect(w.budget.usedBytes).toBeGreaterThan(2 * 50_000);

@@ -117,7 +117,8 @@ describe('a pipeline with limits.bytesPerSecond', () => {
 
   test('shares the rate among its files', async () => {
     const w = smallWorld({ limits: { bytesPerSecond: 4 * KIB } });
-    for (const name of ['a', 'b', 'c', 'd']) w.disk.append(`/logs/${name}.log`, `${LINES.join('\n')}\n`);
+    for (const name of ['a', 'b', 'c', 'd'])
+      w.disk.append(`/logs/${name}.log`, `${name}\n${LINES.join('\n')}\n`);
     const pipeline = await w.start(w.journal);
     await w.clock.advance(10_000);
     const read = pipeline.status().files.map((file) => file.readBytes);
