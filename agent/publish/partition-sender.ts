@@ -90,7 +90,7 @@ export function partitionSender(options: PartitionSenderOptions): PartitionSende
   let nextPlace = 0;
   let inFlight = 0;
   /** The failure of the oldest failed slot since the window last stopped. */
-  let failure: { slot: Slot; why: Failure } | undefined;
+  let failure: { slot: Slot; why: Failure; wasOldest: boolean } | undefined;
   let recovering = false;
   let attempts = 0;
   /** How many slots, from the oldest, wait for `adopt`. */
@@ -143,7 +143,9 @@ export function partitionSender(options: PartitionSenderOptions): PartitionSende
   const fail = (slot: Slot, why: Failure): void => {
     slot.sent = false;
     recovering = true;
-    if (failure === undefined || slots.indexOf(slot) < slots.indexOf(failure.slot)) failure = { slot, why };
+    if (failure === undefined || slots.indexOf(slot) < slots.indexOf(failure.slot)) {
+      failure = { slot, why, wasOldest: slots[0] === slot };
+    }
   };
 
   const send = async (slot: Slot): Promise<void> => {
@@ -165,10 +167,12 @@ export function partitionSender(options: PartitionSenderOptions): PartitionSende
   };
 
   const recover = async (): Promise<void> => {
-    const { slot, why } = failure!;
+    const { slot, why, wasOldest } = failure!;
     failure = undefined;
-    // Only the oldest batch can tell: a later one is out of order because an earlier one failed.
-    const remedy = why.code !== undefined && slots[0] === slot ? remedyFor(why.code, attempts) : 'again';
+    // Only the oldest batch can tell: a later one is out of order because an earlier one failed. What came before the answers
+    // of earlier ones may have overtaken them on its way, and is not out of order any more.
+    const told = why.code !== undefined && slots[0] === slot ? remedyFor(why.code, attempts) : 'again';
+    const remedy = told === 'identity-lost' && !wasOldest ? 'again' : told;
     const { errorName, slow } = report(slot, why, remedy);
     options.onError(errorName);
     if (why.code === KafkaCode.UNKNOWN_TOPIC_OR_PARTITION) known = undefined; // another topic may take its name

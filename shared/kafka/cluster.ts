@@ -76,8 +76,8 @@ export function openCluster(config: ClusterConfig, options: ClusterOptions): Kaf
   const { logger } = options;
   let brokers = new Map<number, BrokerInfo>();
   let closed = false;
-  /** By lane and address; a promise while the connection is being opened, so that two senders share one. */
-  const connections = new Map<string, Promise<BrokerConnection>>();
+  /** By lane and address; there from when the connection is being opened, so that two senders share one. */
+  const connections = new Map<string, { opening: Promise<BrokerConnection>; opened?: BrokerConnection }>();
 
   const open = async (host: string, port: number): Promise<BrokerConnection> => {
     let ssl: tls.ConnectionOptions | null;
@@ -103,25 +103,32 @@ export function openCluster(config: ClusterConfig, options: ClusterOptions): Kaf
     return connection;
   };
 
-  const connect = async (lane: Lane, host: string, port: number): Promise<BrokerConnection> => {
-    if (closed) throw new SkaldError('KAFKA_DISCONNECTED', 'The client is closed.', { retryable: false });
+  /**
+   * Decides at once, so that all who send over a connection wait for the same promise and are served in the order of their
+   * calls: batches that overtook each other while a connection is replaced would be out of order for the broker.
+   */
+  const connect = (lane: Lane, host: string, port: number): Promise<BrokerConnection> => {
+    if (closed) {
+      return Promise.reject(
+        new SkaldError('KAFKA_DISCONNECTED', 'The client is closed.', { retryable: false }),
+      );
+    }
     const key = `${lane}/${host}:${port}`;
     const known = connections.get(key);
-    if (known !== undefined) {
-      const connection = await known;
-      if (connection.isOpen) return connection;
-      // Only the first of several waiters replaces it; the others find the replacement.
-      if (connections.get(key) === known) connections.delete(key);
-      return connect(lane, host, port);
-    }
-    const opening = open(host, port);
-    connections.set(key, opening);
-    try {
-      return await opening;
-    } catch (error) {
-      if (connections.get(key) === opening) connections.delete(key);
-      throw error;
-    }
+    if (known !== undefined && known.opened?.isOpen !== false) return known.opening;
+    const entry: { opening: Promise<BrokerConnection>; opened?: BrokerConnection } = {
+      opening: open(host, port),
+    };
+    connections.set(key, entry);
+    entry.opening.then(
+      (connection) => {
+        entry.opened = connection;
+      },
+      () => {
+        if (connections.get(key) === entry) connections.delete(key); // who waits for it hears why
+      },
+    );
+    return entry.opening;
   };
 
   const sendToAny = async <T>(request: KafkaRequest<T>): Promise<T> => {
@@ -164,7 +171,7 @@ export function openCluster(config: ClusterConfig, options: ClusterOptions): Kaf
     sendToAny,
     close: () => {
       closed = true;
-      for (const opening of connections.values()) {
+      for (const { opening } of connections.values()) {
         // One that is still being opened closes itself when it is; a broker that hangs must not hold up the end.
         opening.then(
           (connection) => connection.close(),

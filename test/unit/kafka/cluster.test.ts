@@ -119,6 +119,30 @@ describe('connections', () => {
     expect(brokers[0]!.connections).toBe(3);
   });
 
+  test('that broke are replaced, and requests go out in the order of the calls, also those that come meanwhile', async () => {
+    const { brokers, cluster } = await setUp(1, ({ connection }) => (connection === 1 ? 'hang up' : beat));
+    await cluster.metadata([]);
+    await expect(cluster.send(1, 'produce', heartbeat)).rejects.toMatchObject({ code: 'KAFKA_DISCONNECTED' });
+    const sent: Promise<unknown>[] = [];
+    const send = (generationId: number): void => {
+      const request = heartbeatRequest({
+        groupId: 'g',
+        memberId: 'm',
+        groupInstanceId: undefined,
+        generationId,
+      });
+      sent.push(cluster.send(1, 'produce', request));
+    };
+    for (let n = 1; n <= 3; n += 1) send(n);
+    await Promise.resolve(); // the first ones have seen that they need another connection
+    await Promise.resolve();
+    for (let n = 4; n <= 6; n += 1) send(n);
+    await Promise.all(sent);
+    const heartbeats = brokers[0]!.requests.filter(({ connection }) => connection === 2);
+    // Heartbeat v3: group id (a length of two bytes), then the generation.
+    expect(heartbeats.map(({ body }) => body.readInt32BE(3))).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
   test('to a broker that is not in the metadata: KAFKA_UNREACHABLE, which can be tried again', async () => {
     const { cluster } = await setUp(1);
     await cluster.metadata([]);

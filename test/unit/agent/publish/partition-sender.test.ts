@@ -345,6 +345,22 @@ describe('the identity', () => {
     expect(s.open()).toEqual([1, 2]);
   });
 
+  // Two connections, the second one faster: what overtook an earlier batch is out of order, and nothing else is wrong.
+  test('out of order in front of an earlier batch that is acknowledged after it: goes again under the same identity', async () => {
+    const s = await setUp();
+    s.submit(1, 2, 3);
+    await s.answer(3, OUT_OF_ORDER_SEQUENCE_NUMBER);
+    await s.answer(2, OUT_OF_ORDER_SEQUENCE_NUMBER);
+    await s.answer(1);
+    expect(s.losses).toEqual([]);
+    await s.clock.advance(LONGEST_BACKOFF_MS);
+    expect(s.open()).toEqual([2, 3]);
+    await s.answer(2, OUT_OF_ORDER_SEQUENCE_NUMBER); // now it is the oldest, and the answer can be believed
+    await s.answer(3, OUT_OF_ORDER_SEQUENCE_NUMBER);
+    await s.clock.advance(LONGEST_BACKOFF_MS);
+    expect(s.losses).toEqual([{ loss: 'identity-lost', batches: [2, 3] }]);
+  });
+
   test('a batch that is too large behind others waits until it is the oldest before it is replaced', async () => {
     const s = await setUp();
     s.submit(1, 2, 3);
