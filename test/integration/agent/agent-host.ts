@@ -49,9 +49,12 @@ export async function agentHost(
   options: {
     bootstrap?: readonly string[];
     rack?: string;
-    agent?: string;
+    /** YAML lines under the cluster `main`. */
+    cluster?: string[];
     /** Brokers of further clusters, for `kafka: ['cluster: NAME']`; the first one is `main`. */
     clusters?: Record<string, readonly string[]>;
+    /** Further YAML, from the left margin. */
+    agent?: string;
   } = {},
 ): Promise<AgentHost> {
   const directory = await tempDir();
@@ -69,9 +72,9 @@ clusters:
   main:
     brokers: ${JSON.stringify(options.bootstrap ?? sharedStack().bootstrap)}
     metadataMaxAgeMs: 2s
-${Object.entries(options.clusters ?? {})
-  .map(([name, brokers]) => `  ${name}: { brokers: ${JSON.stringify(brokers)} }\n`)
-  .join('')}status:
+${(options.cluster ?? []).map((line) => `    ${line}\n`).join('')}${Object.entries(options.clusters ?? {})
+      .map(([name, brokers]) => `  ${name}: { brokers: ${JSON.stringify(brokers)} }\n`)
+      .join('')}status:
   host: ${LOOPBACK}
   port: ${port}
 ${options.agent ?? ''}`,
