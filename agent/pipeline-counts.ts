@@ -41,6 +41,7 @@ export function pipelineCounts(metrics: AgentMetrics, pipeline: string, topic: s
       metrics.readBytes.inc({ pipeline }, part.rawBytes);
       if (part.oversized.records > 0)
         metrics.oversizedRecords.inc({ pipeline, policy }, part.oversized.records);
+      if (part.replacedUnits !== undefined) metrics.replacedUnits.inc({ pipeline }, part.replacedUnits);
     },
     acknowledged: (batch) => {
       metrics.acknowledgedRecords.inc(byTopic, batch.intent.records);

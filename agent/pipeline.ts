@@ -4,12 +4,13 @@
  */
 import type { Clock, Random } from '../shared/clock.ts';
 import type { PipelineConfig } from '../shared/config/pipeline-config.ts';
+import { isPlainLines } from '../shared/framing/framing.ts';
 import type { KafkaCluster } from '../shared/kafka/cluster.ts';
 import type { AgentMetrics } from '../shared/telemetry/agent-metrics.ts';
 import type { Logger } from '../shared/telemetry/logger.ts';
 import { repeatedLog } from '../shared/telemetry/repeated-log.ts';
 import { createBatcher } from './batch/batcher.ts';
-import type { EncodeJob, JobSegment } from './batch/encode-batches.ts';
+import type { EncodedPart, EncodeJob, JobSegment } from './batch/encode-batches.ts';
 import { encodeQueue } from './batch/encode-queue.ts';
 import type { BatchEncoder } from './batch/encoder.ts';
 import { recordLimit } from './batch/record-limit.ts';
@@ -21,7 +22,7 @@ import type { BudgetShare } from './memory-budget.ts';
 import { rateLimit, unlimited } from './rate-limit.ts';
 import { createPartitioner } from './publish/create-partitioner.ts';
 import { createPublisher } from './publish/publisher.ts';
-import type { BatchSettings } from './publish/seal.ts';
+import { type BatchSettings, settingsOf } from './publish/seal.ts';
 import { watchTopic } from './publish/topic-view.ts';
 import { beginningAt, type LogFile } from './tail/log-file.ts';
 import { createLogFiles } from './tail/log-files.ts';
@@ -110,6 +111,7 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     startAt: config.startAt,
     closeRotatedAfterMs,
     partialLineTimeoutMs,
+    framing: config.framing.format,
     maxOpenFiles: options.maxOpenFiles,
     onLost: counts.lost,
     onHole: counts.hole,
@@ -168,21 +170,26 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     const maxRecordBytes = Number.isFinite(maxBatchBytes)
       ? recordLimit(intent.maxRecordBytes, maxBatchBytes)
       : intent.maxRecordBytes;
-    const { timestampMs, codec, level, oversize } = intent;
-    const settings = { timestampMs, codec, level, oversize, maxRecordBytes };
+    const settings = { ...settingsOf(intent), maxRecordBytes };
     const parts = await encoder.encode(jobFor(segments, settings, maxBatchBytes));
     if (maxRecordBytes < intent.maxRecordBytes) {
       counts.oversized(
         parts.reduce((sum, part) => sum + part.oversized.records, 0),
-        oversize,
+        settings.oversize,
       );
     }
     return { parts, settings };
   };
 
   const { codec, level } = config.kafka;
-  const { oversize } = config.framing;
+  const { oversize, format, recordTimeoutMs } = config.framing;
+  const framing = isPlainLines(format) ? undefined : format;
   const maxRecordBytes = (): number => recordLimit(config.framing.maxRecordBytes, topicWatch.maxMessageBytes);
+  const sayReplaced = ({ replacedUnits = 0, ranges }: EncodedPart): void => {
+    if (replacedUnits === 0) return;
+    const message = 'UTF-16 with halves of surrogate pairs that stand alone; each became U+FFFD';
+    log.warn('replaced', { replacedUnits, ranges }, message);
+  };
   const queue = encodeQueue<{ settings: BatchSettings; heldBytes: number }>({
     encoder,
     maxAhead: options.encodeAhead,
@@ -192,6 +199,7 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
       budget.give(heldBytes - batchesBytes); // the lines are gone, their compressed batches stay
       for (const part of parts) {
         counts.encoded(part, oversize);
+        sayReplaced(part);
         const taken = await publisher.publish(part, settings, part.batch.length);
         if (!taken) budget.give(part.batch.length);
       }
@@ -207,6 +215,7 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
       level,
       maxRecordBytes: maxRecordBytes(),
       oversize,
+      framing,
     }),
     job: (segments, settings) => jobFor(segments, settings, topicWatch.maxMessageBytes),
     clock,
@@ -221,9 +230,12 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     },
     maxRecordBytes,
     oversize,
+    framing: format,
     partialLineTimeoutMs,
+    recordTimeoutMs,
     onSkipped: (bytes, records) => counts.skipped(bytes, records, oversize),
     onCut: () => counts.oversized(1, oversize),
+    onLost: counts.lost,
     clock,
     log,
     signal: stopReading.signal,

@@ -4,19 +4,14 @@ import type { LogFile } from '../tail/log-file.ts';
 import type { EncodeJob, JobSegment } from './encode-batches.ts';
 import type { EncodeQueue } from './encode-queue.ts';
 
-export interface ReadLines {
-  bytes: Uint8Array;
-  /** Lines are bytes [0, end). */
-  end: number;
-  terminated: boolean;
-  skipRest: boolean;
-}
+/** Records are bytes [0, end). */
+export type ReadBytes = Omit<JobSegment, 'start' | 'fileId' | 'fileOffset'>;
 
 export interface Batcher {
   /** What the batch that is being filled still takes. */
   readonly roomBytes: number;
-  /** Adds lines that begin at the file's position; `heldBytes` is what their buffer takes of the memory budget. */
-  add(file: LogFile, lines: ReadLines, heldBytes: number): void;
+  /** Adds records that begin at the file's position; `heldBytes` is what their buffer takes of the memory budget. */
+  add(file: LogFile, read: ReadBytes, heldBytes: number): void;
   /** Until the batch must go; Infinity while it is empty. */
   lingerLeftMs(): number;
   handOverIfDue(): Promise<void>;
@@ -60,11 +55,11 @@ export function createBatcher<Settings>(options: {
     get roomBytes() {
       return batchBytes - rawBytes;
     },
-    add: (file, { bytes, end, terminated, skipRest }, held) => {
+    add: (file, read, held) => {
       if (segments.length === 0) sinceMs = clock.monotonicMs();
       const { id: fileId } = file.state;
-      segments.push({ bytes, start: 0, end, terminated, skipRest, fileId, fileOffset: file.position.offset });
-      rawBytes += end;
+      segments.push({ ...read, start: 0, fileId, fileOffset: file.position.offset });
+      rawBytes += read.end;
       heldBytes += held;
     },
     lingerLeftMs,

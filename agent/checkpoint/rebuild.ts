@@ -23,13 +23,13 @@ export async function rebuildIntent(
   reopen: (fileId: string) => Promise<OpenFile | undefined>,
 ): Promise<JobSegment[] | undefined> {
   const segments: JobSegment[] = [];
-  for (const { file: fileId, start, end, terminated, skipRest, crc32c: expected } of intent.ranges) {
+  for (const { file: fileId, start, end, crc32c: expected, tail: _, ...rest } of intent.ranges) {
     const file = await reopen(fileId);
     if (file === undefined) return undefined;
     try {
       const bytes = await readRange(file, start, end);
       if (bytes === undefined || crc32c(bytes) !== expected) return undefined;
-      segments.push({ bytes, start: 0, end: bytes.length, terminated, skipRest, fileId, fileOffset: start });
+      segments.push({ bytes, start: 0, end: bytes.length, ...rest, fileId, fileOffset: start });
     } finally {
       await file.close();
     }

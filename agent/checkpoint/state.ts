@@ -3,6 +3,7 @@
  * and at recovery, so what is recovered is what was.
  */
 import type { CodecName } from '../../shared/codec/codec.ts';
+import type { Framing, LineEncoding } from '../../shared/framing/framing.ts';
 import { advanceSequence } from './sequence.ts';
 
 /** The first bytes of a file, hashed: tells a reused inode from the file that had it before. */
@@ -36,7 +37,7 @@ export interface FileState {
   fingerprint: Fingerprint;
   /** First byte that no intent and no skip covers; reading goes on here. */
   offset: number;
-  /** The offset lies inside a line whose rest is to be passed over up to its newline. */
+  /** The offset lies inside a record whose rest is to be passed over. */
   skipping: boolean;
   /** What was read, oldest first, thinned out towards the beginning; none in journals of older versions. */
   marks?: Mark[];
@@ -46,6 +47,8 @@ export interface FileState {
   copy?: boolean;
   /** Set while its content is looked for elsewhere: `seenBytes` is how long it was when its inode was taken from it. */
   displaced?: { by: Displacement; seenBytes: number };
+  /** Length of the record's rest behind the offset, with length-prefixed framing. Without it the framing is lost there. */
+  restBytes?: number | undefined;
 }
 
 export interface IntentRange {
@@ -53,14 +56,19 @@ export interface IntentRange {
   /** Byte range [start, end) of the file. */
   start: number;
   end: number;
-  /** False when the last line of the range has no newline. */
+  /** False when the last line of the range has no newline, or the last record was cut. */
   terminated: boolean;
-  /** The rest of the last line, after `end`, is to be passed over. */
+  /** The rest of the last record, after `end`, is to be passed over. */
   skipRest: boolean;
   /** CRC-32C of the bytes; a rebuilt batch is only sent when they are still the same. */
   crc32c: number;
   /** CRC-32C of the last MARK_BYTES of a longer range; none in journals of older versions. */
   tail?: number;
+  /** With length-prefixed framing: bytes of a record that was cut at `start`, and of one that is cut at `end`. */
+  insideBytes?: number | undefined;
+  restBytes?: number | undefined;
+  /** With encoding `utf-16`: what the file's byte order mark says. */
+  encoding?: LineEncoding | undefined;
 }
 
 /** How many bytes in front of a position a mark covers at most. */
@@ -81,6 +89,8 @@ export interface Intent {
   level: number | undefined;
   maxRecordBytes: number;
   oversize: 'truncate' | 'split' | 'drop';
+  /** How bytes became records; not there for plain lines, which older journals know only. */
+  framing?: Framing | undefined;
   ranges: IntentRange[];
 }
 
@@ -107,7 +117,7 @@ export type Entry =
   | { t: 'born'; id: string; bornNs: number }
   | { t: 'displaced'; id: string; by: Displacement; seenBytes: number }
   | { t: 'fingerprint'; id: string; fingerprint: Fingerprint }
-  | { t: 'skip'; id: string; to: number; skipping: boolean }
+  | { t: 'skip'; id: string; to: number; skipping: boolean; restBytes?: number | undefined }
   | { t: 'forget'; id: string }
   | { t: 'producer'; producerId: bigint; producerEpoch: number }
   | { t: 'sequences'; next: [partition: number, sequence: number][] }
@@ -173,6 +183,7 @@ function applyIntent(state: CheckpointState, intent: Intent): void {
       if (range.end > file.offset) addMark(file, range);
       file.offset = range.end;
       file.skipping = range.skipRest;
+      file.restBytes = range.restBytes;
     }
   }
 }
@@ -238,6 +249,7 @@ export function apply(state: CheckpointState, entry: Entry): void {
       if (file !== undefined) {
         file.offset = entry.to;
         file.skipping = entry.skipping;
+        file.restBytes = entry.restBytes;
       }
       return;
     }

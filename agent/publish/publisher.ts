@@ -270,8 +270,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
       // Also for a part without records: the one before it may not have been taken.
       if (signal.aborted) return false;
       if (part.records === 0) {
-        for (const range of part.ranges) {
-          journal.append({ t: 'skip', id: range.fileId, to: range.end, skipping: range.skipRest });
+        for (const { fileId: id, end: to, skipRest: skipping, restBytes } of part.ranges) {
+          journal.append({ t: 'skip', id, to, skipping, restBytes });
         }
         await journal.flush();
         return true;

@@ -4,7 +4,10 @@ import type { Intent } from '../checkpoint/state.ts';
 import type { SealedBatch } from './partition-sender.ts';
 
 /** What a batch was built with; goes into its intent so that it can be built again. */
-export type BatchSettings = Pick<Intent, 'timestampMs' | 'codec' | 'level' | 'maxRecordBytes' | 'oversize'>;
+export type BatchSettings = Pick<
+  Intent,
+  'timestampMs' | 'codec' | 'level' | 'maxRecordBytes' | 'oversize' | 'framing'
+>;
 
 /** A part on its way to a partition, before it has an identity. */
 export interface Unsealed {
@@ -20,8 +23,9 @@ export function settingsOf({
   level,
   maxRecordBytes,
   oversize,
+  framing,
 }: BatchSettings): BatchSettings {
-  return { timestampMs, codec, level, maxRecordBytes, oversize };
+  return { timestampMs, codec, level, maxRecordBytes, oversize, framing };
 }
 
 /** Writes the identity into the batch's bytes, and the intent that names it. */

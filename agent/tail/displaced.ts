@@ -17,7 +17,7 @@ import { type Holding, holding } from '../discover/same-content.ts';
 import type { FoundFile } from '../discover/scan.ts';
 import type { KnownFiles } from './known-files.ts';
 import { type LogFile, newLogFile } from './log-file.ts';
-import type { ReadPosition } from './read-lines.ts';
+import type { ReadPosition } from './read-result.ts';
 
 export interface DisplacedFile {
   state: FileState;
@@ -92,9 +92,9 @@ export function createDisplaced(options: DisplacedOptions): Displaced {
   };
 
   const addKnown = (state: FileState, by: Displacement): DisplacedFile => {
-    const { id, offset, skipping } = state;
+    const { id, offset, skipping, restBytes } = state;
     if (state.displaced === undefined) journal.append({ t: 'displaced', id, by, seenBytes: offset });
-    const position = { offset, skipping };
+    const position = { offset, skipping, restBytes };
     return begin(state, {
       position,
       mark: lastMark(state),

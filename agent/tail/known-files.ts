@@ -1,10 +1,12 @@
 /** Which file is which: what the journal remembers, by device, inode and first bytes. */
+import type { Framing } from '../../shared/framing/framing.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
 import type { Journal } from '../checkpoint/journal.ts';
 import type { Displacement, FileState } from '../checkpoint/state.ts';
 import type { FileStat, OpenFile } from '../discover/file-system.ts';
 import { FINGERPRINT_BYTES, fingerprintOf } from '../discover/fingerprint.ts';
 import { identify } from '../discover/identity.ts';
+import { positionAt } from './read-records.ts';
 
 export interface KnownFiles {
   /** The journal's record of an open file: an old one when it is a file that was known, else a new one that begins at `startOffset`. */
@@ -37,13 +39,6 @@ export interface KnownFiles {
   readonly forget: (state: FileState) => void;
 }
 
-const NEWLINE = 0x0a;
-
-async function lastByteIsNewline(handle: OpenFile, sizeBytes: number): Promise<boolean> {
-  const last = Buffer.alloc(1);
-  return (await handle.read(last, 0, 1, sizeBytes - 1)) === 0 || last[0] === NEWLINE;
-}
-
 /** Inode part of a file's key, see FileStat. */
 function inodeOf(key: string): string {
   return key.slice(key.indexOf('-') + 1);
@@ -51,11 +46,12 @@ function inodeOf(key: string): string {
 
 export function createKnownFiles(options: {
   journal: Journal;
+  framing: Framing;
   /** What the journal knows of a file whose inode holds something else now. */
   readonly onDisplaced: (state: FileState, by: Displacement) => void;
   logger: Logger;
 }): KnownFiles {
-  const { journal, onDisplaced, logger } = options;
+  const { journal, framing, onDisplaced, logger } = options;
   /** By device and inode; the last incarnation wins. */
   const remembered = new Map<string, FileState>();
   /** Files of an earlier run by inode number: devices are not numbered as they were before a reboot. */
@@ -82,8 +78,8 @@ export function createKnownFiles(options: {
     displace(state);
   };
 
-  const remember: KnownFiles['remember'] = async (handle, stat, path, offset, afterTruncation = false) => {
-    const skipping = offset > 0 && !(await lastByteIsNewline(handle, offset));
+  const remember: KnownFiles['remember'] = async (handle, stat, path, at, afterTruncation = false) => {
+    const { offset, skipping } = await positionAt(handle, at, framing);
     const fingerprint = await fingerprintOf(handle, Math.min(stat.sizeBytes, FINGERPRINT_BYTES));
     const n = journal.state.nextFile; // taken after the reads: a scan and a poll may both be at this
     const { key, bornNs } = stat;

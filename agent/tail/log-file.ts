@@ -2,7 +2,7 @@
 import type { FileState, Mark } from '../checkpoint/state.ts';
 import type { FileStat, OpenFile } from '../discover/file-system.ts';
 import { lastMark } from '../discover/mark.ts';
-import type { ReadPosition } from './read-lines.ts';
+import type { ReadPosition } from './read-result.ts';
 
 export interface LogFile {
   /** The journal's record of it; its offset trails `position` by what is read and has no intent yet. */
@@ -14,9 +14,11 @@ export interface LogFile {
   /** A read found other content than the one that was followed. */
   changed: boolean;
   sizeBytes: number;
-  /** Size at which the bytes from `position` on were found to be only the beginning of a line. */
+  /** Size at which the bytes from `position` on were found to be only the beginning of a record. */
   partialAtBytes: number | undefined;
-  /** The position lies inside a line that is too long, behind pieces that were cut off it. */
+  /** That the record is complete once nothing has followed for this long; undefined when that would make no difference. */
+  partialForMs: number | undefined;
+  /** The position lies inside a record that is too long, behind pieces that were cut off it. */
   insideLongLine: boolean;
   /** A read failed or found nothing: the next look at the file sees what became of it. */
   waits: boolean;
@@ -63,7 +65,13 @@ export interface Hold {
 /** Whether a read could give something. */
 export function hasWork(file: LogFile): boolean {
   if (file.unproven !== false || file.refused) return false;
-  return !file.waits && file.sizeBytes > file.position.offset && file.partialAtBytes !== file.sizeBytes;
+  if (file.waits || file.sizeBytes <= file.position.offset) return false;
+  return file.partialAtBytes !== file.sizeBytes || isQuietFor(file, file.partialForMs);
+}
+
+/** Whether the last look found the file as large as `ms` before. Without `ms`, never. */
+export function isQuietFor(file: LogFile, ms: number | undefined): boolean {
+  return ms !== undefined && file.lookedMs - file.grewMs >= ms;
 }
 
 /** Whether the file that had this one's name before it still has something to read. `files` are by device and inode. */
@@ -103,16 +111,17 @@ export function newLogFile(
   stat: FileStat,
   nowMs: number,
 ): Omit<LogFile, 'detached' | 'predecessor' | 'unproven'> {
-  const { offset, skipping } = state;
+  const { offset, skipping, restBytes } = state;
   return {
     state,
     handle,
-    position: { offset, skipping },
+    position: { offset, skipping, restBytes },
     mark: lastMark(state),
     changed: false,
     sizeBytes: stat.sizeBytes,
     modifiedMs: stat.modifiedMs,
     partialAtBytes: undefined,
+    partialForMs: undefined,
     insideLongLine: false,
     waits: false,
     lookedMs: nowMs,

@@ -5,6 +5,7 @@
 import { dirname } from 'node:path';
 import type { Clock } from '../../shared/clock.ts';
 import { errnoOf, messageOf } from '../../shared/errors.ts';
+import type { Framing } from '../../shared/framing/framing.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
 import type { RepeatedLog } from '../../shared/telemetry/repeated-log.ts';
 import type { Journal } from '../checkpoint/journal.ts';
@@ -29,6 +30,7 @@ export interface LogFilesOptions {
   startAt: 'beginning' | 'end';
   closeRotatedAfterMs: number;
   partialLineTimeoutMs: number;
+  framing: Framing;
   maxOpenFiles: number;
   /** Bytes that went away unread. */
   readonly onLost: (bytes: number, reason: 'truncated' | 'read-error') => void;
@@ -68,6 +70,7 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
 
   const known = createKnownFiles({
     journal,
+    framing: options.framing,
     onDisplaced: (state, by) => displaced.addKnown(state, by),
     logger,
   });

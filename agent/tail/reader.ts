@@ -1,4 +1,4 @@
-/** Moves lines from files into the batcher, within the memory budget. */
+/** Moves records from files into the batcher, within the memory budget. */
 import { messageOf } from '../../shared/errors.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { RepeatedLog } from '../../shared/telemetry/repeated-log.ts';
@@ -7,10 +7,9 @@ import type { Journal } from '../checkpoint/journal.ts';
 import type { BudgetShare } from '../memory-budget.ts';
 import { markBehind } from '../discover/mark.ts';
 import { guardedFile } from './guarded-file.ts';
-import { isFinal, type LogFile } from './log-file.ts';
-import { readLines, type ReadLimits, type ReadResult } from './read-lines.ts';
-
-const NEWLINE = 0x0a;
+import { isFinal, isQuietFor, type LogFile } from './log-file.ts';
+import { encodingOf, readRecords } from './read-records.ts';
+import type { LossReason, ReadLimits, ReadPosition, ReadRecords, ReadResult } from './read-result.ts';
 
 export interface ReaderOptions {
   batcher: Batcher;
@@ -20,11 +19,16 @@ export interface ReaderOptions {
   published(): Promise<boolean>;
   maxRecordBytes(): number;
   oversize: ReadLimits['oversize'];
+  framing: ReadLimits['framing'];
   partialLineTimeoutMs: number;
+  /** A record of several lines is complete when nothing has followed for this long; undefined for other records. */
+  recordTimeoutMs: number | undefined;
   /** Bytes were passed over; `records` of them began here. */
   onSkipped(bytes: number, records: number): void;
-  /** A line was too long to be read whole, and was cut; those that are read whole are cut and counted by the encoder. */
+  /** A record was too long to be read whole, and was cut; those that are read whole are cut and counted by the encoder. */
   onCut(): void;
+  /** Bytes that cannot become records were passed over. */
+  onLost(bytes: number, reason: LossReason): void;
   clock: Clock;
   log: RepeatedLog;
   signal: AbortSignal;
@@ -46,28 +50,47 @@ export function createReader(options: ReaderOptions): Reader {
     return (await budget.take(fewer, signal)) ? fewer : 0;
   };
 
-  const skip = async (
-    file: LogFile,
-    { next, dropped }: Extract<ReadResult, { kind: 'skip' }>,
-  ): Promise<boolean> => {
+  /** Goes on at `next` without records; false when it is time to stop. */
+  const passOver = async (file: LogFile, next: ReadPosition): Promise<boolean> => {
     // The journal's position only moves forward, so what was read before these bytes must have its intent first.
     await batcher.handOver();
     if (!(await options.published())) return false;
-    journal.append({ t: 'skip', id: file.state.id, to: next.offset, skipping: next.skipping });
-    options.onSkipped(next.offset - file.position.offset, dropped ? 1 : 0);
+    const { offset, ...rest } = next;
+    journal.append({ t: 'skip', id: file.state.id, to: offset, ...rest });
     file.position = next;
     file.mark = undefined;
     return true;
   };
 
+  const skip = async (file: LogFile, { next, dropped }: Extract<ReadResult, { kind: 'skip' }>) => {
+    const from = file.position.offset;
+    if (!(await passOver(file, next))) return false;
+    options.onSkipped(next.offset - from, dropped ? 1 : 0);
+    return true;
+  };
+
+  const lose = async (file: LogFile, lost: Extract<ReadResult, { kind: 'lost' }>) => {
+    const from = file.position.offset;
+    if (!(await passOver(file, lost.next))) return false;
+    const bytes = lost.next.offset - from;
+    options.onLost(bytes, lost.reason);
+    const { path, id } = file.state;
+    log.error(`${lost.reason} ${id}`, { path, from, to: lost.next.offset, bytes }, lost.message);
+    return true;
+  };
+
   const readChunk = async (file: LogFile, chunkBytes: number): Promise<ReadResult> => {
     try {
+      const encoding = await encodingOf(file.handle, options.framing);
       const guarded = guardedFile(file.handle, file.mark);
-      const result = await readLines(guarded, file.position, {
+      const result = await readRecords(guarded, file.position, {
         chunkBytes,
         maxRecordBytes: options.maxRecordBytes(),
         oversize: options.oversize,
+        framing: options.framing,
+        encoding,
         final: isFinal(file, clock.monotonicMs(), options.partialLineTimeoutMs),
+        quietAtBytes: isQuietFor(file, options.recordTimeoutMs) ? file.sizeBytes : undefined,
       });
       if (await guarded.intact()) return result;
       file.changed = true;
@@ -83,18 +106,22 @@ export function createReader(options: ReaderOptions): Reader {
     }
   };
 
-  /** Counts each line once, although a split one comes in many pieces and its last may look like a line to the encoder. */
-  const countCut = (
-    file: LogFile,
-    { bytes, end, terminated }: Extract<ReadResult, { kind: 'lines' }>,
-  ): void => {
-    const cut = !terminated && bytes.length > end;
-    if (cut && options.oversize === 'truncate') options.onCut();
-    if (!cut && file.insideLongLine) {
-      const newline = bytes.indexOf(NEWLINE);
-      if ((newline === -1 ? end : newline) <= options.maxRecordBytes()) options.onCut();
-    }
-    file.insideLongLine = cut && options.oversize === 'split';
+  /** An intent says what a file is in where the configuration does not. */
+  const isOrderPerFile = options.framing.type !== 'length-prefixed' && options.framing.encoding === 'utf-16';
+
+  const add = (file: LogFile, read: ReadRecords, heldBytes: number): void => {
+    const { bytes, end, terminated, cut, next } = read;
+    const { position, insideLongLine: continues } = file;
+    if (cut && !continues) options.onCut();
+    file.insideLongLine = cut && !next.skipping;
+    const { restBytes: insideBytes } = position;
+    const { skipping: skipRest, restBytes } = next;
+    const encoding = isOrderPerFile ? read.encoding : undefined;
+    const rest = { skipRest, continues, insideBytes, restBytes, encoding };
+    const mark = markBehind(bytes, end, next.offset); // before the bytes are given away
+    batcher.add(file, { bytes, end, terminated, ...rest }, heldBytes);
+    file.position = next;
+    file.mark = mark;
   };
 
   return {
@@ -103,22 +130,21 @@ export function createReader(options: ReaderOptions): Reader {
       const wantedBytes = Math.max(1, Math.min(batcher.roomBytes, unreadBytes, maxBytes));
       const chunkBytes = await take(wantedBytes);
       if (chunkBytes === 0) return false;
+      const wasQuiet = isQuietFor(file, options.recordTimeoutMs);
       const result = await readChunk(file, chunkBytes);
-      if (result.kind === 'lines') {
-        const { bytes, end, terminated, next } = result;
-        const heldBytes = bytes.buffer.byteLength; // of a line that is longer than its chunk, all of it
+      if (result.kind === 'records') {
+        const heldBytes = result.bytes.buffer.byteLength; // of a record that is longer than its chunk, all of it
         budget.give(chunkBytes - heldBytes);
-        countCut(file, result);
-        const mark = markBehind(bytes, end, next.offset); // before the bytes are given away
-        batcher.add(file, { bytes, end, terminated, skipRest: next.skipping }, heldBytes);
-        file.position = next;
-        file.mark = mark;
+        add(file, result, heldBytes);
         return true;
       }
       budget.give(chunkBytes);
       if (result.kind === 'skip') return skip(file, result);
-      if (result.kind === 'partial') file.partialAtBytes = file.position.offset + result.bytes;
-      else file.waits = true;
+      if (result.kind === 'lost') return lose(file, result);
+      if (result.kind === 'partial') {
+        file.partialAtBytes = file.position.offset + result.bytes;
+        file.partialForMs = wasQuiet ? undefined : options.recordTimeoutMs;
+      } else file.waits = true;
       return false;
     },
   };

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { AgentConfig } from './agent-config.ts';
 import { levelOrDefault } from './codec-fields.ts';
 import { readConfigText, unreadable } from './config-text.ts';
+import { resolveFraming } from './framing-config.ts';
 import type { Environment } from './interpolate.ts';
 import { parseConfig, type Report } from './parse-config.ts';
 import { PIPELINE_NAME, pipelineConfigSchema, type PipelineConfig } from './pipeline-config.ts';
@@ -49,6 +50,7 @@ export function parsePipeline(
         name: name ?? nameOf(file, report),
         file,
         ...settings,
+        framing: resolveFraming(settings.framing),
         kafka: {
           ...kafka,
           cluster: clusterOf(kafka.cluster, Object.keys(agent.clusters), report),

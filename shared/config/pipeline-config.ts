@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { codecField, levelError, levelField, levelFitsCodec } from './codec-fields.ts';
 import { bytes, choice, count, durationMs, pattern, text, whenParsed, type DeepReadonly } from './fields.ts';
+import { type FramingConfig, framingSchema } from './framing-config.ts';
 import { type PartitionerConfig, partitionerSchema } from './partitioner-config.ts';
 import { TOPIC_NAME } from './topic-name.ts';
 
@@ -25,24 +26,6 @@ const filesSchema = z
       .meta({ description: 'Globs of files to leave alone although `include` matches them.' }),
   })
   .meta({ description: 'Which files belong to the pipeline.' });
-
-const framingSchema = z
-  .strictObject({
-    type: z.literal('newline').default('newline').meta({
-      description:
-        'How bytes become records: `newline` makes one of each line. The line feed is not part of it; a carriage return before it is, because bytes travel untouched.',
-    }),
-    maxRecordBytes: bytes(
-      'Longest record. The default leaves room for the batch header and provenance in the 1,048,588 bytes that a topic takes by default.',
-      { min: 1 * KIB, max: 64 * MIB, default: '1000KiB' },
-    ),
-    oversize: choice(
-      'What becomes of a longer record: its beginning (`truncate`), all of it in several records (`split`), or nothing (`drop`). Each is counted.',
-      ['truncate', 'split', 'drop'],
-    ).default('split'),
-  })
-  .prefault({})
-  .meta({ description: 'How bytes become records.' });
 
 const discoverySchema = z
   .strictObject({
@@ -168,7 +151,9 @@ export const pipelineConfigSchema = z.strictObject({
 type ParsedPipelineConfig = z.output<typeof pipelineConfigSchema>;
 
 /** A pipeline, fully defaulted and frozen. */
-export type PipelineConfig = DeepReadonly<Omit<ParsedPipelineConfig, 'name' | 'kafka' | 'partitioner'>> & {
+export type PipelineConfig = DeepReadonly<
+  Omit<ParsedPipelineConfig, 'name' | 'framing' | 'kafka' | 'partitioner'>
+> & {
   readonly name: string;
   /** Absolute path of the file it came from; for messages. */
   readonly file: string;
@@ -178,5 +163,6 @@ export type PipelineConfig = DeepReadonly<Omit<ParsedPipelineConfig, 'name' | 'k
     /** Set with zstd and gzip, undefined with the codecs that have no levels. */
     readonly level?: number | undefined;
   };
+  readonly framing: FramingConfig;
   readonly partitioner: PartitionerConfig;
 };

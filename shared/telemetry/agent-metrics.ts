@@ -6,7 +6,7 @@ export const AGENT_METRICS = {
   readLines: {
     type: 'counter',
     name: 'skald_agent_read_lines_total',
-    help: 'Records framed from files, one for each line.',
+    help: 'Records framed from files: lines, or what the framing of the pipeline makes of them.',
     unit: 'records',
     labels: ['pipeline'],
   },
@@ -132,7 +132,7 @@ export const AGENT_METRICS = {
   lostBytes: {
     type: 'counter',
     name: 'skald_agent_lost_bytes_total',
-    help: 'Bytes that went away before they were read: a file was truncated or deleted too early.',
+    help: 'Bytes that went away before they were read, because a file was truncated or deleted too early, or that cannot become records, behind a damaged length.',
     unit: 'bytes',
     labels: ['pipeline', 'reason'],
   },
@@ -149,6 +149,13 @@ export const AGENT_METRICS = {
     help: 'Records longer than framing.maxRecordBytes, or than the broker takes, by what became of them.',
     unit: 'records',
     labels: ['pipeline', 'policy'],
+  },
+  replacedUnits: {
+    type: 'counter',
+    name: 'skald_agent_replaced_code_units_total',
+    help: 'Code units of UTF-16 that mean nothing, such as half of a surrogate pair, and became U+FFFD.',
+    unit: 'code units',
+    labels: ['pipeline'],
   },
   possibleDuplicates: {
     type: 'counter',

@@ -1,24 +1,33 @@
 import type { WritableCodecName } from '../codec/codec.ts';
 import { compress } from '../codec/compress.ts';
 import { type OwnBytes, bufferView } from '../codec/views.ts';
+import { type Framing, isPlainLines, LINES, type LineEncoding } from '../framing/framing.ts';
+import { lineBreaks } from '../framing/line-breaks.ts';
 import { crc32c } from './crc32c.ts';
-import { type LineFraming, type OversizePolicy, frameLines } from './frame-lines.ts';
+import { frameRecords, lineEncodingOf } from './frame-records.ts';
 import { PROVENANCE_HEADER, type Provenance, encodeProvenance, sizeOfProvenance } from './provenance.ts';
 import { RECORDS_AT, writeBatchHeader } from './record-batch.ts';
+import type { OversizePolicy, RecordSink } from './record-sink.ts';
 import { type RecordFields, sizeOfRecord, writeRecord } from './record.ts';
 import { putBackScratch, takeScratch } from './scratch.ts';
 import { type Cursor, readVarint } from './varint.ts';
 
-/** Whole lines of one file: bytes[start, end). */
+/** Whole records of one file as they stand in it, such as lines: bytes[start, end). */
 export interface LineSegment {
   bytes: Uint8Array;
   start: number;
   end: number;
-  /** Every line ends with a newline. False: the last line has none. */
+  /** Every record is there to its end. False: the last line has no line break, or the last record was cut. */
   terminated: boolean;
   fileId: string;
   /** Where bytes[start] stands in the file. */
   fileOffset: number;
+  /** They begin with the rest of a record whose beginning was cut off, and counted, before. */
+  continues?: boolean | undefined;
+  /** How many bytes that rest has, with length-prefixed framing; 0 when it is not given. */
+  insideBytes?: number | undefined;
+  /** What the file's byte order mark says, with encoding `utf-16`. */
+  encoding?: LineEncoding | undefined;
 }
 
 export interface LineBatchOptions {
@@ -31,6 +40,8 @@ export interface LineBatchOptions {
   /** The longest value a record may have. */
   maxRecordBytes: number;
   oversize: OversizePolicy;
+  /** How bytes become records; plain lines when it is not given. */
+  framing?: Framing | undefined;
 }
 
 export interface EncodedBatch {
@@ -44,6 +55,8 @@ export interface EncodedBatch {
   rawBytes: number;
   /** Lines longer than maxRecordBytes, and how many of their bytes are in no record (none with "split"). */
   oversized: { records: number; bytes: number };
+  /** Code units of UTF-16 that mean nothing and became U+FFFD. */
+  replacedUnits: number;
   /** A range for each segment, in their order. */
   provenance: Provenance;
 }
@@ -55,10 +68,10 @@ export interface EncodedBatch {
 const PROVENANCE_OVERHEAD_BYTES = PROVENANCE_HEADER.length + 16;
 
 /**
- * One RecordBatch with a record for each line of the segments, in order. A record's value is the line's bytes
- * without the newline, otherwise untouched (a carriage return stays); an empty line is an empty value. A line
- * longer than maxRecordBytes is cut at that many bytes, becomes several records, or none. The first record
- * carries the provenance of the batch.
+ * One RecordBatch with a record for each line of the segments, in order, or for whatever else their framing calls
+ * a record. A record's value is the line's bytes without the newline, otherwise untouched (a carriage return
+ * stays); an empty line is an empty value. A line longer than maxRecordBytes is cut at that many bytes, becomes
+ * several records, or none. The first record carries the provenance of the batch.
  *
  * The result is a function of the arguments and nothing else, so a restarted agent rebuilds the same bytes.
  * The segments are read before the first await: their buffers may be reused as soon as the call returns its
@@ -69,36 +82,42 @@ export async function encodeLineBatch(
   segments: readonly LineSegment[],
   options: LineBatchOptions,
 ): Promise<EncodedBatch> {
-  const { codec, level, host, pipeline, timestampMs, maxRecordBytes, oversize } = options;
+  const { codec, level, host, pipeline, timestampMs, maxRecordBytes, oversize, framing = LINES } = options;
   if (!Number.isInteger(maxRecordBytes) || maxRecordBytes < 1) {
     throw new RangeError(`maxRecordBytes is ${maxRecordBytes}, not a whole number from 1`);
   }
-  const provenance: Provenance = { host, pipeline, ranges: segments.map(rangeOf) };
-  const framing = startFraming(segments, provenance, maxRecordBytes, oversize);
+  const provenance: Provenance = {
+    host,
+    pipeline,
+    ranges: segments.map((segment) => rangeOf(segment, framing)),
+  };
+  const sink = startSink(segments, provenance, maxRecordBytes, oversize);
   try {
-    const firstAt = framing.at;
+    const firstAt = sink.at;
     for (const [index, segment] of segments.entries()) {
-      const recordsBefore = framing.recordCount;
-      frameLines(framing, bufferView(segment.bytes).subarray(segment.start, segment.end));
-      provenance.ranges[index]!.records = framing.recordCount - recordsBefore;
+      const recordsBefore = sink.recordCount;
+      const source = bufferView(segment.bytes).subarray(segment.start, segment.end);
+      frameRecords(sink, source, segment, framing);
+      provenance.ranges[index]!.records = sink.recordCount - recordsBefore;
     }
-    const { recordCount } = framing;
+    const { recordCount, replacedUnits } = sink;
     const result = {
       recordCount,
       rawBytes: segments.reduce((sum, { start, end }) => sum + end - start, 0),
-      oversized: { records: framing.oversizedRecords, bytes: framing.oversizedBytes },
+      oversized: { records: sink.oversizedRecords, bytes: sink.oversizedBytes },
+      replacedUnits,
       provenance,
     };
     if (recordCount === 0) return { ...result, bytes: new Uint8Array(0) };
-    const sectionAt = addProvenance(framing.scratch, firstAt, provenance);
-    const section = framing.scratch.subarray(sectionAt, framing.at);
+    const sectionAt = addProvenance(sink.scratch, firstAt, provenance);
+    const section = sink.scratch.subarray(sectionAt, sink.at);
     const bytes = await compress(codec, section, { level, headroom: RECORDS_AT });
     const lastOffsetDelta = recordCount - 1;
     const timestamps = { baseTimestampMs: timestampMs, maxTimestampMs: timestampMs };
     writeBatchHeader(bytes, { codec, lastOffsetDelta, recordCount, ...timestamps });
     return { ...result, bytes };
   } finally {
-    putBackScratch(framing.scratch);
+    putBackScratch(sink.scratch);
   }
 }
 
@@ -106,29 +125,39 @@ export async function encodeLineBatch(
  * The range of a segment, with as many records as it has bytes, which is the most it can have: the real
  * number follows.
  */
-function rangeOf(segment: LineSegment): Provenance['ranges'][number] {
+function rangeOf(segment: LineSegment, framing: Framing): Provenance['ranges'][number] {
   const { bytes, start, end, fileId, fileOffset, terminated } = segment;
   if (start < 0 || end < start || end > bytes.length) {
     throw new RangeError(`segment [${start}, ${end}) of ${bytes.length} bytes`);
   }
-  if (terminated && end > start && bytes[end - 1] !== 0x0a) {
-    throw new RangeError('a terminated segment ends without a newline');
+  if (terminated && end > start && !endsWhole(segment, framing)) {
+    throw new RangeError('a terminated segment ends in the middle of a record');
   }
   const size = end - start;
   const crc = crc32c(bytes, start, end);
   return { fileId, start: fileOffset, end: fileOffset + size, records: size, crc32c: crc };
 }
 
+/** Whether the segment may end where it ends. Of length-prefixed records only a walk could tell. */
+function endsWhole(segment: LineSegment, framing: Framing): boolean {
+  const { bytes, start, end } = segment;
+  if (framing.type === 'length-prefixed') return true;
+  if (isPlainLines(framing)) return bytes[end - 1] === 0x0a;
+  const breaks = lineBreaks(framing.delimiter, lineEncodingOf(framing, segment));
+  const lastLineBreak = bufferView(bytes).subarray(Math.max(start, end - breaks.bytes), end);
+  return breaks.next(lastLineBreak, 0) === 0;
+}
+
 /**
  * The scratch holds the longest segment, then a gap that the first record grows into when its header is
  * known, then the records.
  */
-function startFraming(
+function startSink(
   segments: readonly LineSegment[],
   provenance: Provenance,
   maxRecordBytes: number,
   oversize: OversizePolicy,
-): LineFraming {
+): RecordSink {
   let longest = 0;
   let total = 0;
   for (const { start, end } of segments) {
@@ -137,8 +166,8 @@ function startFraming(
   }
   const at = longest + sizeOfProvenance(provenance) + PROVENANCE_OVERHEAD_BYTES;
   const scratch = takeScratch(at + total + (total >>> 2));
-  const counts = { recordCount: 0, oversizedRecords: 0, oversizedBytes: 0 };
-  return { scratch, at, ...counts, maxRecordBytes, oversize };
+  const counts = { recordCount: 0, oversizedRecords: 0, oversizedBytes: 0, replacedUnits: 0 };
+  return { scratch, at, ...counts, continues: false, maxRecordBytes, oversize };
 }
 
 /**

@@ -4,6 +4,7 @@ import type { FsyncPolicy } from '../../../agent/checkpoint/journal.ts';
 import { memoryBudget } from '../../../agent/memory-budget.ts';
 import { type RunningPipeline, startPipeline } from '../../../agent/pipeline.ts';
 import type { PipelineConfig } from '../../../shared/config/pipeline-config.ts';
+import { LINES } from '../../../shared/framing/framing.ts';
 import { createAgentMetrics } from '../../../shared/telemetry/agent-metrics.ts';
 import { type Logger, silentLogger } from '../../../shared/telemetry/logger.ts';
 import { createRegistry } from '../../../shared/telemetry/metrics.ts';
@@ -23,7 +24,7 @@ export function pipelineConfig(): PipelineConfig {
     file: 'sim.yaml',
     files: { include: ['/logs/*'], exclude: [] },
     startAt: 'beginning',
-    framing: { type: 'newline', maxRecordBytes: 600, oversize: 'split' },
+    framing: { format: LINES, maxRecordBytes: 600, oversize: 'split', recordTimeoutMs: undefined },
     discovery: {
       scanIntervalMs: 200,
       pollIntervalMs: 50,

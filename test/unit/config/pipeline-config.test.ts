@@ -29,7 +29,11 @@ test('two lines are enough; everything else has the default that the design name
     file: '/etc/skald/pipelines/access-log.yaml',
     files: { include: ['/var/log/app/*.log'], exclude: [] },
     startAt: 'beginning',
-    framing: { type: 'newline', maxRecordBytes: 1_024_000, oversize: 'split' },
+    framing: {
+      format: { type: 'newline', delimiter: '\n', stripCarriageReturn: false, encoding: 'bytes' },
+      maxRecordBytes: 1_024_000,
+      oversize: 'split',
+    },
     discovery: {
       scanIntervalMs: 1000,
       pollIntervalMs: 250,
@@ -171,7 +175,11 @@ describe('other impossible settings', () => {
       `${MINIMAL}limits: {bytesPerSecond: 0}\n`,
       'limits.bytesPerSecond: must be between',
     ],
-    ['another framing', `${MINIMAL}framing: {type: csv}\n`, 'framing.type: must be newline, not csv'],
+    [
+      'another framing',
+      `${MINIMAL}framing: {type: csv}\n`,
+      'framing.type: must be one of newline, multiline, length-prefixed, not csv',
+    ],
   ])('%s', (_, text, message) => {
     expect(() => parse(text)).toThrow(message);
   });

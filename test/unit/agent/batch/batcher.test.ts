@@ -46,6 +46,7 @@ function setUp() {
       modifiedMs: 0,
       sizeBytes: 0,
       partialAtBytes: undefined,
+      partialForMs: undefined,
       insideLongLine: false,
       waits: false,
       lookedMs: 0,

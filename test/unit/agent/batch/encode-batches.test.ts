@@ -4,9 +4,9 @@ import {
   encodeBatches,
   type EncodedPart,
   type EncodeJob,
-  halve,
   type JobSegment,
 } from '../../../../agent/batch/encode-batches.ts';
+import { halve } from '../../../../agent/batch/halve.ts';
 import { decodeRecords } from '../../../../shared/wire/decode-records.ts';
 import { crc32c } from '../../../../shared/wire/crc32c.ts';
 import { verifyBatch } from '../../../../shared/wire/record-batch.ts';

@@ -6,6 +6,7 @@ import { type FileSystem, nodeFileSystem } from '../../../../agent/discover/file
 import { memoryBudget } from '../../../../agent/memory-budget.ts';
 import { createLogFiles, type LogFilesOptions } from '../../../../agent/tail/log-files.ts';
 import { createReader } from '../../../../agent/tail/reader.ts';
+import { type Framing, LINES } from '../../../../shared/framing/framing.ts';
 import { silentLogger } from '../../../../shared/telemetry/logger.ts';
 import { repeatedLog } from '../../../../shared/telemetry/repeated-log.ts';
 import { simClock } from '../../../simulation/support/sim-clock.ts';
@@ -28,10 +29,12 @@ export interface FollowerOptions extends Partial<
   closeRotatedAfterMs?: number;
   partialLineTimeoutMs?: number;
   chunkBytes?: number;
+  framing?: Framing;
+  recordTimeoutMs?: number;
 }
 
 export async function follower(directory: string, options: FollowerOptions = {}) {
-  const { fs = nodeFileSystem, chunkBytes = 4096 } = options;
+  const { fs = nodeFileSystem, chunkBytes = 4096, framing = LINES } = options;
   const clock = simClock(0);
   const { logger, lines: logged } = recordedLog();
   const disk = memoryJournal();
@@ -53,6 +56,7 @@ export async function follower(directory: string, options: FollowerOptions = {})
       startAt: options.startAt ?? 'beginning',
       closeRotatedAfterMs: options.closeRotatedAfterMs ?? CLOSE_ROTATED_AFTER_MS,
       partialLineTimeoutMs,
+      framing,
       maxOpenFiles: options.maxOpenFiles ?? 100,
       onLost: (bytes, reason) => lost.push([bytes, reason]),
       onHole: (bytes) => {
@@ -93,9 +97,12 @@ export async function follower(directory: string, options: FollowerOptions = {})
       published: () => Promise.resolve(true),
       maxRecordBytes: () => MAX_RECORD_BYTES,
       oversize: 'split',
+      framing,
       partialLineTimeoutMs,
+      recordTimeoutMs: options.recordTimeoutMs,
       onSkipped: () => {},
       onCut: () => {},
+      onLost: (bytes, reason) => lost.push([bytes, reason]),
       clock,
       log,
       signal: new AbortController().signal,

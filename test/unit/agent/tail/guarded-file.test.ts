@@ -2,10 +2,17 @@ import { describe, expect, test } from 'vitest';
 import { markBehind } from '../../../../agent/discover/mark.ts';
 import type { OpenFile } from '../../../../agent/discover/file-system.ts';
 import { guardedFile } from '../../../../agent/tail/guarded-file.ts';
-import { readLines } from '../../../../agent/tail/read-lines.ts';
+import { readRecords } from '../../../../agent/tail/read-records.ts';
+import { LINES } from '../../../../shared/framing/framing.ts';
 import { memoryFile } from '../memory-file.ts';
 
-const LIMITS = { maxRecordBytes: 1_000_000, oversize: 'split', final: false } as const;
+const LIMITS = {
+  maxRecordBytes: 1_000_000,
+  oversize: 'split',
+  framing: LINES,
+  encoding: 'bytes',
+  final: false,
+} as const;
 const READ = 'the line that was read\n';
 
 /** The file once its first line was read; `calls` is the number of reads after which `exchange` happens. */
@@ -28,9 +35,9 @@ const mark = markBehind(Buffer.from(READ), READ.length, READ.length);
 
 async function step(file: OpenFile, chunkBytes: number, offset = READ.length) {
   const guarded = guardedFile(file, offset === 0 ? undefined : mark);
-  const result = await readLines(guarded, { offset, skipping: false }, { ...LIMITS, chunkBytes });
+  const result = await readRecords(guarded, { offset, skipping: false }, { ...LIMITS, chunkBytes });
   const text =
-    result.kind === 'lines' ? Buffer.from(result.bytes.subarray(0, result.end)).toString() : result.kind;
+    result.kind === 'records' ? Buffer.from(result.bytes.subarray(0, result.end)).toString() : result.kind;
   return { text, intact: await guarded.intact() };
 }
 

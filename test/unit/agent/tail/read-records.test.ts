@@ -3,11 +3,20 @@ import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { nodeFileSystem, type OpenFile } from '../../../../agent/discover/file-system.ts';
-import { type ReadLimits, readLines, type ReadPosition } from '../../../../agent/tail/read-lines.ts';
+import { readRecords } from '../../../../agent/tail/read-records.ts';
+import type { ReadLimits, ReadPosition } from '../../../../agent/tail/read-result.ts';
+import { LINES } from '../../../../shared/framing/framing.ts';
 import { tempDir } from '../../../support/temp-dir.ts';
 import { memoryFile } from '../memory-file.ts';
 
-const LIMITS: ReadLimits = { chunkBytes: 64, maxRecordBytes: 1_000, oversize: 'split', final: false };
+const LIMITS: ReadLimits = {
+  chunkBytes: 64,
+  maxRecordBytes: 1_000,
+  oversize: 'split',
+  framing: LINES,
+  encoding: 'bytes',
+  final: false,
+};
 const START: ReadPosition = { offset: 0, skipping: false };
 
 interface Pass {
@@ -32,16 +41,17 @@ async function readAll(file: OpenFile, limits: Partial<ReadLimits> = {}, from = 
     last: 'nothing',
   };
   for (let reads = 0; reads < 100_000; reads += 1) {
-    const result = await readLines(file, pass.end, { ...LIMITS, ...limits });
+    const result = await readRecords(file, pass.end, { ...LIMITS, ...limits });
     if (result.kind === 'nothing' || result.kind === 'partial') return { ...pass, last: result.kind };
     if (result.next.offset <= pass.end.offset) throw new Error(`no progress at ${pass.end.offset}`);
-    if (result.kind === 'lines') {
+    if (result.kind === 'records') {
       const { bytes, end, terminated, next } = result;
       if (terminated !== (bytes[end - 1] === 0x0a)) throw new Error('terminated says something else');
       pass.ranges.push([pass.end.offset, pass.end.offset + end]);
       pass.lines.push(...splitLines(Buffer.from(bytes.subarray(0, end))));
       pass.end = next;
-    } else {
+    } else if (result.kind === 'lost') throw new Error(result.message);
+    else {
       pass.skippedBytes += result.next.offset - pass.end.offset;
       pass.droppedRecords += result.dropped ? 1 : 0;
       pass.end = result.next;
@@ -75,8 +85,8 @@ describe('whole lines', () => {
   });
 
   test('an empty file gives nothing, one byte without a newline is a part, a lone newline is an empty line', async () => {
-    expect(await readLines(memoryFile(''), START, LIMITS)).toEqual({ kind: 'nothing' });
-    expect(await readLines(memoryFile('x'), START, LIMITS)).toEqual({ kind: 'partial', bytes: 1 });
+    expect(await readRecords(memoryFile(''), START, LIMITS)).toEqual({ kind: 'nothing' });
+    expect(await readRecords(memoryFile('x'), START, LIMITS)).toEqual({ kind: 'partial', bytes: 1 });
     expect(texts(await readAll(memoryFile('\n')))).toEqual(['\n']);
   });
 
@@ -129,7 +139,7 @@ describe('whole lines', () => {
   test('a read error is thrown with its code, and the next read goes on from the same place', async () => {
     const file = memoryFile('one\n');
     file.failsWith = 'EIO';
-    await expect(readLines(file, START, LIMITS)).rejects.toMatchObject({ code: 'EIO' });
+    await expect(readRecords(file, START, LIMITS)).rejects.toMatchObject({ code: 'EIO' });
     file.failsWith = undefined;
     expect(texts(await readAll(file))).toEqual(['one\n']);
   });
@@ -182,7 +192,7 @@ describe('a line of the largest size', () => {
 
   test('that is not complete yet waits: it may end with the next byte', async () => {
     for (const oversize of ['truncate', 'split', 'drop'] as const) {
-      const result = await readLines(memoryFile('y'.repeat(MAX)), START, { ...LIMITS, oversize });
+      const result = await readRecords(memoryFile('y'.repeat(MAX)), START, { ...LIMITS, oversize });
       expect(result).toEqual({ kind: 'partial', bytes: MAX });
     }
   });
