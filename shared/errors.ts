@@ -123,6 +123,29 @@ export const ERROR_CATALOGUE = {
     means: 'The state directory cannot be created, locked or read.',
     action: 'Let the user of the agent own the directory, and see that its disk is mounted writable.',
   },
+  RECORD_TIME_UNUSABLE: {
+    retryable: false,
+    means: 'A record has no usable time where `time` looks for it. It is in the quarantine.',
+    action:
+      'Correct `time.field`, `time.pattern` or `time.format`, or whoever writes the records; `time.otherwise: timestamp` carries them by their timestamp.',
+  },
+  RECORD_NOT_JSON: {
+    retryable: false,
+    means:
+      'Columns are to be picked from a record whose value is not a JSON object. It is in the quarantine.',
+    action: 'Correct whoever writes the records, or carry the topic without `columns`.',
+  },
+  RECORD_FIELD_UNFIT: {
+    retryable: false,
+    means:
+      'A field of a record does not fit the type of its column. It is in the quarantine; its message says which field.',
+    action: 'Correct the type of the column in `columns`, or whoever writes the records.',
+  },
+  RECORD_TOO_LARGE: {
+    retryable: false,
+    means: 'A record is larger than its format takes. It is in the quarantine.',
+    action: 'Format `lines` takes records of any size.',
+  },
   RACK_UNKNOWN: {
     retryable: true,
     means: 'EC2 instance metadata did not tell the rack of this machine; the message says why.',

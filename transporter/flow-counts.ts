@@ -16,12 +16,15 @@ export interface FlowCounts {
 
 export function flowCounts(metrics: TransporterMetrics, topic: string): FlowCounts {
   return {
-    decoded: ({ frames, undecodable }, { bucketGraceMs }, wallMs) => {
+    decoded: ({ frames, refused, undecodable, timeFallbacks }, { bucketGraceMs }, wallMs) => {
       for (const { records, textBytes, bucket } of frames) {
         metrics.records.inc({ topic }, records);
         metrics.decodedBytes.inc({ topic }, textBytes);
         if (bucket.endMs + bucketGraceMs < wallMs) metrics.lateRecords.inc({ topic }, records);
       }
+      if (timeFallbacks > 0) metrics.timeFallbacks.inc({ topic }, timeFallbacks);
+      for (const [reason, records] of Object.entries(refused?.byReason ?? {}))
+        metrics.quarantinedRecords.inc({ topic, reason }, records);
       for (const { records, reason } of undecodable)
         metrics.quarantinedRecords.inc({ topic, reason }, records);
     },

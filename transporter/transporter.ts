@@ -13,7 +13,6 @@ import {
   createTransporterMetrics,
   type TransporterMetrics,
 } from '../shared/telemetry/transporter-metrics.ts';
-import { checkIntentFits } from './chunk/write-chunk.ts';
 import { pooledDecoder } from './decode/decoder.ts';
 import { kafkaPort } from './kafka-port.ts';
 import { openLocalStore } from './store/local-store.ts';
@@ -41,14 +40,13 @@ export interface RunningTransporter {
 }
 
 /**
- * @throws SkaldError CONFIG_INVALID, STORE_BUCKET_MISSING, STORE_DENIED, STORE_UNREACHABLE, STORE_FAILED,
+ * @throws SkaldError STORE_BUCKET_MISSING, STORE_DENIED, STORE_UNREACHABLE, STORE_FAILED,
  * STATUS_LISTEN_FAILED
  */
 export async function startTransporter(options: TransporterOptions): Promise<RunningTransporter> {
   const { config, logger } = options;
   const clock = options.clock ?? systemClock;
   const random = options.random ?? Math.random;
-  for (const topic of config.topics) checkIntentFits(topic);
   const registry = createRegistry();
   const metrics = createTransporterMetrics(registry);
   const store = openStore(config, metrics);

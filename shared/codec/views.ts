@@ -18,3 +18,14 @@ export function ownBuffer(bytes: number): Buffer<ArrayBuffer> {
 export function joinParts(parts: readonly Uint8Array[], totalBytes: number): Uint8Array {
   return parts.length === 1 ? parts[0]! : Buffer.concat(parts, totalBytes);
 }
+
+/** The parts as one buffer that owns its ArrayBuffer. */
+export function joinOwned(parts: readonly Uint8Array[]): OwnBytes {
+  const all = ownBuffer(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}

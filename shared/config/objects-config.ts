@@ -1,12 +1,23 @@
 import { z } from 'zod';
 import { codecField, levelError, levelField, levelFitsCodec } from './codec-fields.ts';
+import { columnsSchema } from './column-config.ts';
 import { bytes, choice, durationMs, pattern, text, whenParsed, type DeepReadonly } from './fields.ts';
 import { templateProblems } from './object-layout.ts';
+import { timeSchema, timeZoneName } from './time-config.ts';
 import { TOPIC_NAME } from './topic-name.ts';
 
 const MIB = 1024 ** 2;
 export const DEFAULT_TEMPLATE =
   '{prefix}/{topic}/dt={yyyy}-{mm}-{dd}/hr={hh}/{partition}-{firstOffset}.{ext}';
+
+/** Parquet's own LZ4 is of blocks, not of frames, and no reader prefers it to zstd. */
+export const CODEC_OF_PARQUET = 'lz4 does not go with format parquet: use zstd, gzip or none';
+
+export const COLUMNS_ARE_OF_PARQUET = 'are only for format: parquet';
+
+export function codecFitsFormat({ codec, format }: { codec: string; format: string }): boolean {
+  return format !== 'parquet' || codec !== 'lz4';
+}
 
 const prefix = pattern(
   'First part of the names of objects.',
@@ -18,22 +29,23 @@ const template = text(
     'topic, partition, first offset and the time down to the bucket must be in it.',
 );
 const bucket = choice('Time that one object covers at most.', ['minute', 'hour', 'day']);
-const timeZone = z
-  .string()
-  .refine(isTimeZone, {
-    error: 'must be UTC or a name of the IANA time zone database, such as Europe/Berlin',
-  })
-  .meta({ description: 'Time zone of the buckets and of the times in names: `UTC` or an IANA name.' });
-const format = z.literal('lines').meta({
-  description: '`lines`: the value of each record and a line feed, in the order of offsets.',
+const timeZone = timeZoneName.meta({
+  description: 'Time zone of the buckets and of the times in names: `UTC` or an IANA name.',
 });
-const codec = codecField('Compression of the objects.');
+const format = choice(
+  '`lines`: the value of each record and a line feed, in the order of offsets. `jsonl`: a line of JSON for each ' +
+    'record, with topic, partition, offset, timestamp, key, headers and value. `parquet`: the same as columns, and `columns`.',
+  ['lines', 'jsonl', 'parquet'],
+);
+const codec = codecField('Compression of the objects; inside of them with `parquet`, which takes no lz4.');
 const level = levelField('Compression level.');
 const levelRule = {
   path: ['level'],
   error: levelError,
   when: whenParsed('codec', 'level'),
 };
+
+const codecRule = { path: ['codec'], error: CODEC_OF_PARQUET, when: whenParsed('codec', 'format') };
 
 const chunkFields = {
   maxBytes: bytes('Decoded bytes at which a chunk is cut.', {
@@ -66,11 +78,19 @@ export const objectsSchema = z
     template: template.default(DEFAULT_TEMPLATE),
     bucket: bucket.default('hour'),
     timeZone: timeZone.default('UTC'),
+    time: timeSchema.default({ type: 'timestamp' }).meta({ defaultText: '`type: timestamp`' }),
     format: format.default('lines'),
+    columns: columnsSchema.default([]).meta({ defaultText: 'none' }),
     codec: codec.default('zstd'),
     level: level.optional().meta({ defaultText: '3 with zstd, 6 with gzip' }),
   })
   .refine(levelFitsCodec, levelRule)
+  .refine(codecFitsFormat, codecRule)
+  .refine(({ columns, format }) => columns.length === 0 || format === 'parquet', {
+    path: ['columns'],
+    error: COLUMNS_ARE_OF_PARQUET,
+    when: whenParsed('columns', 'format'),
+  })
   .superRefine(
     (objects, context) => {
       for (const message of templateProblems(objects.template, objects.bucket)) {
@@ -102,7 +122,9 @@ export const topicSchema = z.strictObject({
   template: template.optional().meta(AS_OBJECTS),
   bucket: bucket.optional().meta(AS_OBJECTS),
   timeZone: timeZone.optional().meta(AS_OBJECTS),
+  time: timeSchema.optional().meta(AS_OBJECTS),
   format: format.optional().meta(AS_OBJECTS),
+  columns: columnsSchema.optional().meta(AS_OBJECTS),
   codec: codec.optional().meta(AS_OBJECTS),
   level: level.optional().meta(AS_OBJECTS),
   chunk: z
@@ -118,11 +140,3 @@ export const topicSchema = z.strictObject({
 export type ChunkConfig = DeepReadonly<z.output<typeof chunkSchema>>;
 export type ParsedTopic = z.output<typeof topicSchema>;
 export type ObjectsConfig = DeepReadonly<z.output<typeof objectsSchema>>;
-
-function isTimeZone(name: string): boolean {
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
-  } catch {
-    return false;
-  }
-}

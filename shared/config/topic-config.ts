@@ -1,6 +1,14 @@
 import { levelError, levelFitsCodec, levelOrDefault } from './codec-fields.ts';
+import { MAX_LAYOUT_BYTES, packedBytes } from './intent-layout.ts';
 import { templateParts, templateProblems } from './object-layout.ts';
-import type { ChunkConfig, ObjectsConfig, ParsedTopic } from './objects-config.ts';
+import {
+  type ChunkConfig,
+  CODEC_OF_PARQUET,
+  codecFitsFormat,
+  COLUMNS_ARE_OF_PARQUET,
+  type ObjectsConfig,
+  type ParsedTopic,
+} from './objects-config.ts';
 
 /** zstd 3 is its own default, and gzip 6 that of zlib: objects are written once and read often. */
 const DEFAULT_LEVELS = { zstd: 3, gzip: 6 };
@@ -23,13 +31,16 @@ export interface TopicConfig extends Omit<ObjectsConfig, 'level'> {
 export function resolveTopic(topic: ParsedTopic, objects: ObjectsConfig, chunk: ChunkConfig): TopicConfig {
   const codec = topic.codec ?? objects.codec;
   const level = topic.level ?? (codec === objects.codec ? objects.level : undefined);
+  const format = topic.format ?? objects.format;
   return {
     topic: topic.topic,
     prefix: topic.prefix ?? objects.prefix,
     template: topic.template ?? objects.template,
     bucket: topic.bucket ?? objects.bucket,
     timeZone: topic.timeZone ?? objects.timeZone,
-    format: topic.format ?? objects.format,
+    time: topic.time ?? objects.time,
+    format,
+    columns: format === 'parquet' ? (topic.columns ?? objects.columns) : [],
     codec,
     level: levelOrDefault(codec, level, DEFAULT_LEVELS),
     chunk: {
@@ -73,6 +84,12 @@ export function topicProblems(
     }
     firstWithLayout.set(layout, topic.topic);
 
+    const bytes = packedBytes(resolved);
+    if (bytes > MAX_LAYOUT_BYTES) {
+      const message = `its layout takes ${bytes} bytes of the ${MAX_LAYOUT_BYTES} that the metadata of an offset has for it: use fewer columns, or shorter names, fields and patterns`;
+      problems.push({ path: [index, 'topic'], message });
+    }
+
     if (longestNameBytes(resolved) > MAX_KEY_BYTES) {
       const message = `the names of its objects could be longer than the ${MAX_KEY_BYTES} bytes that S3 takes`;
       problems.push({ path: [index, 'topic'], message });
@@ -86,6 +103,10 @@ function overrideProblems(topic: ParsedTopic, resolved: TopicConfig): { key: str
   const compression = { codec: resolved.codec, level: topic.level };
   if (!levelFitsCodec(compression))
     problems.push({ key: 'level', message: levelError({ input: compression }) });
+  if ((topic.columns ?? []).length > 0 && resolved.format !== 'parquet')
+    problems.push({ key: 'columns', message: COLUMNS_ARE_OF_PARQUET });
+  if (!codecFitsFormat(resolved))
+    problems.push({ key: topic.codec === undefined ? 'format' : 'codec', message: CODEC_OF_PARQUET });
   if (topic.template === undefined && topic.bucket === undefined) return problems;
   const key = topic.template === undefined ? 'bucket' : 'template';
   const about = topic.template === undefined ? 'objects.template does not fit it: ' : '';

@@ -55,9 +55,16 @@ export const TRANSPORTER_METRICS = {
   quarantinedRecords: {
     type: 'counter',
     name: 'skald_transporter_quarantined_records_total',
-    help: 'Records that could not be decoded and went to the quarantine prefix, by reason.',
+    help: 'Records that could not be decoded, or not carried as their layout wants it, and went to the quarantine prefix, by reason.',
     unit: 'records',
     labels: ['topic', 'reason'],
+  },
+  timeFallbacks: {
+    type: 'counter',
+    name: 'skald_transporter_time_fallbacks_total',
+    help: 'Records without a usable time where `time` looks for it, which went to the bucket of their timestamp.',
+    unit: 'records',
+    labels: ['topic'],
   },
   openChunks: {
     type: 'gauge',

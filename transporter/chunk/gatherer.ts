@@ -2,7 +2,7 @@ import type { Clock } from '../../shared/clock.ts';
 import type { ChunkConfig } from '../../shared/config/objects-config.ts';
 import type { TopicPartition } from '../../shared/kafka/consumer-protocol.ts';
 import type { FetchedPartition } from '../../shared/kafka/requests/fetch.ts';
-import { type DecodedRange, JOB_BYTES } from '../decode/decode-range.ts';
+import { type DecodedRange, JOB_BYTES, NOTHING_DECODED, piecesOf } from '../decode/decode-range.ts';
 import type { Decoder } from '../decode/decoder.ts';
 import { bucketFinder } from '../decode/time-bucket.ts';
 import { takeBatches } from '../fetch/take-batches.ts';
@@ -70,7 +70,7 @@ export function createGatherer(options: GathererOptions): Gatherer {
 
   const startJob = (): void => {
     if (waitingFrom === position) return;
-    const job = { recordSets: waiting, fromOffset: waitingFrom, toOffset: position, layout };
+    const job = { ...partition, recordSets: waiting, fromOffset: waitingFrom, toOffset: position, layout };
     const bytes = waitingBytes;
     const myLook = look;
     waiting = [];
@@ -78,7 +78,7 @@ export function createGatherer(options: GathererOptions): Gatherer {
     waitingFrom = position;
     decodingBytes += bytes;
     const decoded: Promise<DecodedRange> =
-      job.recordSets.length === 0 ? Promise.resolve({ frames: [], undecodable: [] }) : decoder.decode(job);
+      job.recordSets.length === 0 ? Promise.resolve(NOTHING_DECODED) : decoder.decode(job);
     decoded.catch(() => {}); // it is looked at in its turn
     const inTurn = async (before: Promise<void>): Promise<void> => {
       await before;
@@ -167,7 +167,9 @@ export function createGatherer(options: GathererOptions): Gatherer {
       return appended;
     },
     cut: () => {
+      const gatheredBytes = chunk.objectBytes;
       const closed = chunk.close();
+      account.add(closed.objectBytes - gatheredBytes); // what holds an object's pieces together
       chunk = openChunk(partition, closed.end, layout);
       // What is on its way into the next chunk was taken a moment ago.
       openedAtMs = position === closed.end ? Infinity : clock.monotonicMs();
@@ -177,6 +179,6 @@ export function createGatherer(options: GathererOptions): Gatherer {
   };
 }
 
-function bytesOf({ frames, undecodable }: DecodedRange): number {
-  return [...frames, ...undecodable].reduce((sum, { bytes }) => sum + bytes.length, 0);
+function bytesOf(range: DecodedRange): number {
+  return piecesOf(range).reduce((sum, { bytes }) => sum + bytes.length, 0);
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { objectsSchema } from '../../shared/config/objects-config.ts';
+import { MAX_METADATA_BYTES, packedLayoutSchema, packLayout } from '../../shared/config/intent-layout.ts';
 import { messageOf, SkaldError } from '../../shared/errors.ts';
 import type { Layout } from './layout.ts';
 
@@ -26,29 +26,19 @@ const intentSchema = z.strictObject({
   skald: z.literal(VERSION, { error: `is of another version than ${VERSION}` }),
   end: z.int().nonnegative(),
   objectBytes: z.int().nonnegative(),
-  layout: objectsSchema,
+  layout: packedLayoutSchema,
 });
 
-/** The broker's default for `offset.metadata.max.bytes`. */
-const MAX_METADATA_BYTES = 4096;
-
 /**
- * @throws SkaldError CONFIG_INVALID when prefix and template are so long that the broker would refuse the
- * intent
+ * @throws SkaldError CONFIG_INVALID when the layout is so long that the broker would refuse the intent
  */
 export function encodeIntent({ end, objectBytes, layout }: Intent): string {
-  const { prefix, template, bucket, timeZone, format, codec, level } = layout;
-  const text = JSON.stringify({
-    skald: VERSION,
-    end,
-    objectBytes,
-    layout: { prefix, template, bucket, timeZone, format, codec, level },
-  });
+  const text = JSON.stringify({ skald: VERSION, end, objectBytes, layout: packLayout(layout) });
   const bytes = Buffer.byteLength(text);
   if (bytes > MAX_METADATA_BYTES) {
     throw new SkaldError(
       'CONFIG_INVALID',
-      `The intent of a chunk takes ${bytes} bytes of offset metadata and brokers allow ${MAX_METADATA_BYTES}: shorten objects.prefix or objects.template.`,
+      `The intent of a chunk takes ${bytes} bytes of offset metadata and brokers allow ${MAX_METADATA_BYTES}: use fewer columns, or shorter names, fields and patterns.`,
     );
   }
   return text;

@@ -10,11 +10,10 @@ const CODEC_EXTENSION: Readonly<Record<CodecName, string>> = {
 };
 
 /** Media types by RFC 8878 (zstd) and RFC 6713 (gzip); lz4 has none registered. */
-const CONTENT_TYPE: Readonly<Record<CodecName, string>> = {
+const CODEC_TYPE: Readonly<Record<Exclude<CodecName, 'none'>, string>> = {
   zstd: 'application/zstd',
   lz4: 'application/octet-stream',
   gzip: 'application/gzip',
-  none: 'text/plain',
 };
 
 export interface ObjectPlace {
@@ -42,21 +41,42 @@ export function objectName(layout: Layout, place: ObjectPlace): string {
     dd: label.slice(8, 10),
     hh: label.slice(11, 13),
     mi: label.slice(14, 16),
-    ext: `log${CODEC_EXTENSION[layout.codec]}`,
+    ext: extensionOf(layout),
   } satisfies Record<TemplateField, string>;
   return templateParts(layout.template)
     .map((part) => ('literal' in part ? part.literal : (value[part.field] ?? '')))
     .join('');
 }
 
-/** The name of a record batch that could not be decoded, with the bytes as the broker gave them. */
-export function quarantineName(
+/** Records that their layout cannot take. */
+export function quarantinedRecordsName(
+  layout: Layout,
+  { topic, partition, firstOffset }: { topic: string; partition: number; firstOffset: number },
+): string {
+  const extension = `jsonl${CODEC_EXTENSION[layout.codec]}`;
+  return `${layout.prefix}/quarantine/${topic}/${partition}-${firstOffset}.${extension}`;
+}
+
+/** A record batch that could not be decoded, with the bytes as the broker gave them. */
+export function quarantinedBatchName(
   layout: Layout,
   { topic, partition, baseOffset }: { topic: string; partition: number; baseOffset: number },
 ): string {
   return `${layout.prefix}/quarantine/${topic}/${partition}-${baseOffset}.batch`;
 }
 
+/** `application/vnd.apache.parquet` is registered with IANA; JSON Lines have no registered type (jsonlines.org). */
 export function contentType(layout: Layout): string {
-  return CONTENT_TYPE[layout.codec];
+  if (layout.format === 'parquet') return 'application/vnd.apache.parquet';
+  return frameType(layout, layout.format === 'lines' ? 'text/plain' : 'application/jsonl');
+}
+
+/** Of a list of frames whose text is of `textType`. */
+export function frameType({ codec }: Layout, textType: string): string {
+  return codec === 'none' ? textType : CODEC_TYPE[codec];
+}
+
+function extensionOf({ format, codec }: Layout): string {
+  if (format === 'parquet') return 'parquet'; // compressed inside
+  return `${format === 'lines' ? 'log' : 'jsonl'}${CODEC_EXTENSION[codec]}`;
 }

@@ -1,14 +1,24 @@
 import type { TopicPartition } from '../../shared/kafka/consumer-protocol.ts';
-import type { DecodedFrame, DecodedRange } from '../decode/decode-range.ts';
+import type { DecodedRange } from '../decode/decode-range.ts';
+import { addFacts, type DecodedFrame, type FrameFacts } from '../decode/decoded-frame.ts';
+import { parquetFile } from '../decode/parquet-file.ts';
+import type { RefusedFrame } from '../decode/refused-records.ts';
 import type { UndecodableBatch } from '../decode/verified-header.ts';
 import type { Layout } from './layout.ts';
-import { contentType, objectName, quarantineName } from './object-name.ts';
+import {
+  contentType,
+  frameType,
+  objectName,
+  quarantinedBatchName,
+  quarantinedRecordsName,
+} from './object-name.ts';
 
 /** One object of a chunk, ready to be stored. */
 export interface ChunkObject {
   name: string;
   parts: Uint8Array[];
   bytes: number;
+  /** Those that were carried; not those of the quarantine. */
   records: number;
   contentType: string;
   metadata: Record<string, string>;
@@ -40,12 +50,14 @@ export interface OpenChunk {
   close(): Chunk;
 }
 
-interface OpenObject extends Omit<DecodedFrame, 'bytes'> {
-  frames: Uint8Array[];
+interface OpenObject extends FrameFacts {
+  frames: DecodedFrame[];
+  textBytes: number;
 }
 
 export function openChunk({ topic, partition }: TopicPartition, start: number, layout: Layout): OpenChunk {
   const open = new Map<string, OpenObject>();
+  const refused: RefusedFrame[] = [];
   const undecodable: UndecodableBatch[] = [];
   let end = start;
   let textBytes = 0;
@@ -56,23 +68,25 @@ export function openChunk({ topic, partition }: TopicPartition, start: number, l
     objectBytes += frame.bytes.length;
     const object = open.get(frame.bucket.label);
     if (object === undefined) {
-      open.set(frame.bucket.label, { ...frame, frames: [frame.bytes] });
+      open.set(frame.bucket.label, { ...frame, frames: [frame] });
       return;
     }
-    object.frames.push(frame.bytes);
-    object.records += frame.records;
+    object.frames.push(frame);
     object.textBytes += frame.textBytes;
-    object.lastOffset = frame.lastOffset;
-    object.minTimestampMs = Math.min(object.minTimestampMs, frame.minTimestampMs);
-    object.maxTimestampMs = Math.max(object.maxTimestampMs, frame.maxTimestampMs);
+    addFacts(object, frame);
+  };
+
+  const addRefused = (frame: RefusedFrame): void => {
+    textBytes += frame.textBytes;
+    objectBytes += frame.bytes.length;
+    refused.push(frame);
   };
 
   const objectOf = (object: OpenObject): ChunkObject => {
     const { bucket, frames, records, firstOffset } = object;
     return {
       name: objectName(layout, { topic, partition, bucketLabel: bucket.label, firstOffset }),
-      parts: frames,
-      bytes: sizeOf(frames),
+      ...sized(partsOf(frames)),
       records,
       contentType: contentType(layout),
       metadata: {
@@ -88,10 +102,27 @@ export function openChunk({ topic, partition }: TopicPartition, start: number, l
     };
   };
 
-  const quarantineOf = (batch: UndecodableBatch): ChunkObject => ({
-    name: quarantineName(layout, { topic, partition, baseOffset: batch.baseOffset }),
-    parts: [batch.bytes],
-    bytes: batch.bytes.length,
+  const partsOf = (frames: readonly DecodedFrame[]): Uint8Array[] =>
+    layout.format === 'parquet' ? parquetFile(frames, layout.columns) : frames.map(({ bytes }) => bytes);
+
+  /** All records of the chunk that were refused, however many. */
+  const refusedObject = (first: RefusedFrame): ChunkObject => ({
+    name: quarantinedRecordsName(layout, { topic, partition, firstOffset: first.firstOffset }),
+    ...sized(refused.map(({ bytes }) => bytes)),
+    records: 0,
+    contentType: frameType(layout, 'application/jsonl'),
+    metadata: {
+      'skald-topic': topic,
+      'skald-partition': String(partition),
+      'skald-first-offset': String(first.firstOffset),
+      'skald-last-offset': String(refused.at(-1)!.lastOffset),
+      'skald-quarantined-records': String(refused.reduce((sum, { records }) => sum + records, 0)),
+    },
+  });
+
+  const batchObject = (batch: UndecodableBatch): ChunkObject => ({
+    name: quarantinedBatchName(layout, { topic, partition, baseOffset: batch.baseOffset }),
+    ...sized([batch.bytes]),
     records: 0,
     contentType: 'application/octet-stream',
     metadata: {
@@ -119,6 +150,7 @@ export function openChunk({ topic, partition }: TopicPartition, start: number, l
     },
     append: (range, rangeEnd) => {
       for (const frame of range.frames) addFrame(frame);
+      if (range.refused !== undefined) addRefused(range.refused);
       for (const batch of range.undecodable) {
         undecodable.push(batch);
         objectBytes += batch.bytes.length;
@@ -126,15 +158,29 @@ export function openChunk({ topic, partition }: TopicPartition, start: number, l
       end = rangeEnd;
     },
     close: () => {
-      const objects = [...[...open.values()].map(objectOf), ...undecodable.map(quarantineOf)];
-      const records = objects.reduce((sum, object) => sum + object.records, 0);
-      return { topic, partition, start, end, layout, objects, objectBytes, records };
+      const objects = [
+        ...[...open.values()].map(objectOf),
+        ...refused.slice(0, 1).map(refusedObject),
+        ...undecodable.map(batchObject),
+      ];
+      const sum = (key: 'records' | 'bytes'): number =>
+        objects.reduce((total, object) => total + object[key], 0);
+      return {
+        topic,
+        partition,
+        start,
+        end,
+        layout,
+        objects,
+        objectBytes: sum('bytes'),
+        records: sum('records'),
+      };
     },
   };
 }
 
-function sizeOf(parts: readonly Uint8Array[]): number {
-  return parts.reduce((sum, part) => sum + part.length, 0);
+function sized(parts: Uint8Array[]): Pick<ChunkObject, 'parts' | 'bytes'> {
+  return { parts, bytes: parts.reduce((sum, part) => sum + part.length, 0) };
 }
 
 /** Metadata of S3 objects travels in HTTP headers. */

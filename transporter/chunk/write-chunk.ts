@@ -96,11 +96,3 @@ async function untilStored(
     }
   }
 }
-
-/**
- * Whether an intent for this partition fits into the offset's metadata, before any record is read. @throws
- * SkaldError CONFIG_INVALID
- */
-export function checkIntentFits(layout: Chunk['layout']): void {
-  encodeIntent({ end: Number.MAX_SAFE_INTEGER, objectBytes: Number.MAX_SAFE_INTEGER, layout });
-}

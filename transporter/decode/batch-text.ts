@@ -1,18 +1,26 @@
 import type { BatchHeader } from '../../shared/wire/record-batch.ts';
 import { walkRecords } from '../../shared/wire/walk-records.ts';
+import { factsOf, type FrameFacts } from './decoded-frame.ts';
+import type { OffsetRange } from './record-view.ts';
 import type { BucketSpan } from './time-bucket.ts';
 
 /** A run of consecutive records of a batch that belong into one bucket, as text. */
-export interface BatchText {
-  bucket: BucketSpan;
+export interface BatchText extends FrameFacts {
   /** A view of the section. */
   bytes: Uint8Array;
-  records: number;
-  firstOffset: number;
-  lastOffset: number;
-  minTimestampMs: number;
-  maxTimestampMs: number;
 }
+
+/** The time of a record by its offset and the place of its value; undefined when it is to be left out. */
+export type TimeOf = (
+  offset: number,
+  timestampMs: number,
+  keyStart: number,
+  keyEnd: number,
+  valueStart: number,
+  valueEnd: number,
+  headersStart: number,
+  headersEnd: number,
+) => number | undefined;
 
 const LINE_FEED = 0x0a;
 
@@ -26,10 +34,10 @@ const LINE_FEED = 0x0a;
 export function linesOf(
   section: Uint8Array,
   header: BatchHeader,
-  range: { fromOffset: number; toOffset: number },
-  findBucket: (timestampMs: number) => BucketSpan,
+  { fromOffset, toOffset }: OffsetRange,
+  findBucket: (timeMs: number) => BucketSpan,
+  timeOf?: TimeOf,
 ): BatchText[] {
-  const { fromOffset, toOffset } = range;
   const runs: BatchText[] = [];
   let run: BatchText | undefined;
   let startMs = Infinity;
@@ -42,27 +50,23 @@ export function linesOf(
     runStart = at;
   };
 
-  const openRun = (offset: number, timestampMs: number): BatchText => {
+  const openRun = (offset: number, timestampMs: number, timeMs: number): BatchText => {
     closeRun();
-    const bucket = findBucket(timestampMs);
+    const bucket = findBucket(timeMs);
     ({ startMs, endMs } = bucket);
-    const opened = {
-      bucket,
-      bytes: section,
-      records: 0,
-      firstOffset: offset,
-      lastOffset: offset,
-      minTimestampMs: timestampMs,
-      maxTimestampMs: timestampMs,
-    };
+    const opened = { ...factsOf(bucket, offset, timestampMs), bytes: section };
     runs.push(opened);
     return opened;
   };
 
-  walkRecords(section, header, (offset, timestampMs, _keyStart, _keyEnd, valueStart, valueEnd) => {
+  walkRecords(section, header, (offset, timestampMs, keyStart, keyEnd, valueStart, valueEnd, from, to) => {
     if (offset < fromOffset || offset >= toOffset) return;
-    if (run === undefined || timestampMs < startMs || timestampMs >= endMs)
-      run = openRun(offset, timestampMs);
+    const timeMs =
+      timeOf === undefined
+        ? timestampMs
+        : timeOf(offset, timestampMs, keyStart, keyEnd, valueStart, valueEnd, from, to);
+    if (timeMs === undefined) return;
+    if (run === undefined || timeMs < startMs || timeMs >= endMs) run = openRun(offset, timestampMs, timeMs);
     if (valueEnd > valueStart) {
       section.copyWithin(at, valueStart, valueEnd);
       at += valueEnd - valueStart;

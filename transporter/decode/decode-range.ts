@@ -1,18 +1,29 @@
 import type { TimeBucket } from '../../shared/config/object-layout.ts';
 import type { TopicConfig } from '../../shared/config/topic-config.ts';
-import { compress } from '../../shared/codec/compress.ts';
 import { isSkaldError } from '../../shared/errors.ts';
+import type { TopicPartition } from '../../shared/kafka/consumer-protocol.ts';
 import { decompressRecords } from '../../shared/wire/decode-records.ts';
 import { splitRecordSet } from '../../shared/wire/split-record-set.ts';
-import { type BatchText, linesOf } from './batch-text.ts';
+import type { DecodedFrame } from './decoded-frame.ts';
+import { formatLines } from './format-lines.ts';
+import { formatRecords } from './format-records.ts';
+import { createJsonValues } from './json-value.ts';
+import { jsonlFormat } from './jsonl-format.ts';
+import { parquetFormat } from './parquet-format.ts';
+import type { RangeFormatter, RangePlan } from './range-formatter.ts';
+import { recordTimes } from './record-time.ts';
+import { createRefusedRecords, type RefusedFrame } from './refused-records.ts';
 import { type BucketSpan, bucketFinder } from './time-bucket.ts';
 import { type UndecodableBatch, undecodableBatch, verifiedHeader } from './verified-header.ts';
 
 /** What of a layout the decoder needs. */
-export type DecodeLayout = Pick<TopicConfig, 'bucket' | 'timeZone' | 'format' | 'codec' | 'level'>;
+export type DecodeLayout = Pick<
+  TopicConfig,
+  'bucket' | 'timeZone' | 'time' | 'format' | 'columns' | 'codec' | 'level'
+>;
 
 /** Records [fromOffset, toOffset) of one partition, as the broker sent them. */
-export interface DecodeJob {
+export interface DecodeJob extends TopicPartition {
   /**
    * Whole record batches that overlap the range, in the order of their offsets. Each buffer owns its
    * ArrayBuffer: a pool takes them away.
@@ -24,24 +35,29 @@ export interface DecodeJob {
   layout: DecodeLayout;
 }
 
-/** The job's records of one time bucket, as one compressed frame. Frames of a bucket concatenate. */
-export interface DecodedFrame {
-  bucket: BucketSpan;
-  bytes: Uint8Array;
-  records: number;
-  /** Before compression. */
-  textBytes: number;
-  firstOffset: number;
-  lastOffset: number;
-  minTimestampMs: number;
-  maxTimestampMs: number;
+export interface DecodedRange {
+  /** Those of one bucket in the order of their offsets. */
+  frames: DecodedFrame[];
+  /** Records that their layout cannot take. */
+  refused: RefusedFrame | undefined;
+  /** Batches of which no record could be read. */
+  undecodable: UndecodableBatch[];
+  /** Records among those of the frames that had no usable time, and went by their timestamp. */
+  timeFallbacks: number;
 }
 
-export interface DecodedRange {
-  /** In the order of their first offsets. */
-  frames: DecodedFrame[];
-  undecodable: UndecodableBatch[];
+/** Everything of it that holds bytes. */
+export function piecesOf({ frames, refused, undecodable }: DecodedRange): { bytes: Uint8Array }[] {
+  return [...frames, ...(refused === undefined ? [] : [refused]), ...undecodable];
 }
+
+/** What an empty stretch of offsets decodes to. */
+export const NOTHING_DECODED: DecodedRange = {
+  frames: [],
+  refused: undefined,
+  undecodable: [],
+  timeFallbacks: 0,
+};
 
 /**
  * Fetched bytes that make a good job: they are kept compressed until so many are there, so that a slow partition
@@ -57,13 +73,12 @@ const MAX_BATCH_TEXT_BYTES = 256 * 1024 * 1024;
 
 /**
  * Checks, decompresses, sorts into time buckets, formats and compresses. A function of the job alone, but for
- * the bytes of frames, which depend on how a range was divided into jobs; their text does not.
+ * the bytes of frames, which depend on how a range was divided into jobs; their records do not.
  */
 export async function decodeRange(job: DecodeJob): Promise<DecodedRange> {
-  const { layout } = job;
-  const buckets = new Map<string, OpenBucket>();
+  const plan = planOf(job);
+  const formatter = formatterOf(plan);
   const undecodable: UndecodableBatch[] = [];
-  const findBucket = cachedFinder(layout.bucket, layout.timeZone);
   let expectedOffset = job.fromOffset;
   for (const recordSet of job.recordSets) {
     for (const span of splitRecordSet(recordSet).batches) {
@@ -73,7 +88,7 @@ export async function decodeRange(job: DecodeJob): Promise<DecodedRange> {
         // Formatting overwrites the section in place; the fetched bytes must stay as they are for the
         // quarantine.
         const own = section.buffer === recordSet.buffer ? new Uint8Array(section) : section;
-        for (const text of linesOf(own, header, job, findBucket)) addText(buckets, text);
+        formatter.addBatch(own, header);
         expectedOffset = header.lastOffset + 1;
       } catch (error) {
         if (!isSkaldError(error)) throw error;
@@ -82,41 +97,36 @@ export async function decodeRange(job: DecodeJob): Promise<DecodedRange> {
       }
     }
   }
-  const frames = await Promise.all([...buckets.values()].map((bucket) => closeBucket(bucket, layout)));
-  return { frames, undecodable };
-}
-
-interface OpenBucket extends Omit<DecodedFrame, 'bytes'> {
-  parts: Uint8Array[];
-}
-
-function addText(buckets: Map<string, OpenBucket>, text: BatchText): void {
-  const { bucket, bytes, records, firstOffset, lastOffset, minTimestampMs, maxTimestampMs } = text;
-  const open = buckets.get(bucket.label);
-  if (open === undefined) {
-    buckets.set(bucket.label, { ...text, textBytes: bytes.length, parts: [bytes] });
-    return;
-  }
-  open.parts.push(bytes);
-  open.textBytes += bytes.length;
-  open.records += records;
-  open.firstOffset = Math.min(open.firstOffset, firstOffset);
-  open.lastOffset = Math.max(open.lastOffset, lastOffset);
-  open.minTimestampMs = Math.min(open.minTimestampMs, minTimestampMs);
-  open.maxTimestampMs = Math.max(open.maxTimestampMs, maxTimestampMs);
-  // One label can have two spans, where the zone changes its offset.
-  open.bucket = {
-    label: bucket.label,
-    startMs: Math.min(open.bucket.startMs, bucket.startMs),
-    endMs: Math.max(open.bucket.endMs, bucket.endMs),
+  return {
+    frames: await formatter.finish(),
+    refused: await plan.refused.finish(),
+    undecodable,
+    timeFallbacks: plan.times?.fallbacks ?? 0,
   };
 }
 
-async function closeBucket(open: OpenBucket, { codec, level }: DecodeLayout): Promise<DecodedFrame> {
-  const { parts, bucket, records, textBytes, firstOffset, lastOffset, minTimestampMs, maxTimestampMs } = open;
-  const text = parts.length === 1 ? parts[0]! : Buffer.concat(parts, textBytes);
-  const bytes = await compress(codec, text, { level });
-  return { bucket, bytes, records, textBytes, firstOffset, lastOffset, minTimestampMs, maxTimestampMs };
+function planOf({ topic, partition, fromOffset, toOffset, layout }: DecodeJob): RangePlan {
+  const place = { topic, partition };
+  const json = createJsonValues();
+  const refused = createRefusedRecords(place, layout);
+  return {
+    place,
+    range: { fromOffset, toOffset },
+    layout,
+    findBucket: cachedFinder(layout.bucket, layout.timeZone),
+    times: recordTimes(layout.time, json, refused),
+    json,
+    refused,
+  };
+}
+
+function formatterOf(plan: RangePlan): RangeFormatter {
+  const { place, layout, json } = plan;
+  if (layout.format === 'lines') return formatLines(plan);
+  return formatRecords(
+    plan,
+    layout.format === 'jsonl' ? jsonlFormat(place, layout) : parquetFormat(place, layout, json),
+  );
 }
 
 /** Records come mostly in the order of time, so the spans used last answer nearly always. */
@@ -124,6 +134,8 @@ function cachedFinder(bucket: TimeBucket, timeZone: string): (timestampMs: numbe
   const find = bucketFinder(bucket, timeZone);
   const recent: BucketSpan[] = [];
   return (timestampMs) => {
+    const last = recent[0];
+    if (last !== undefined && timestampMs >= last.startMs && timestampMs < last.endMs) return last;
     const index = recent.findIndex((span) => timestampMs >= span.startMs && timestampMs < span.endMs);
     const span = index < 0 ? find(timestampMs) : recent.splice(index, 1)[0]!;
     recent.unshift(span);

@@ -81,7 +81,7 @@ function spanOfOffset(
  * Milliseconds to add to UTC for the wall clock of the zone. Slow (microseconds): call it per bucket, not per
  * record.
  */
-function zoneOffset(timeZone: string): (ms: number) => number {
+export function zoneOffset(timeZone: string): (ms: number) => number {
   const format = new Intl.DateTimeFormat('en-US', {
     timeZone,
     hourCycle: 'h23',

@@ -136,7 +136,9 @@ export function workerConfig(
     template: '{prefix}/{topic}/dt={yyyy}-{mm}-{dd}/hr={hh}/{partition}-{firstOffset}.{ext}',
     bucket: 'hour' as const,
     timeZone: 'UTC',
+    time: { type: 'timestamp' as const },
     format: 'lines' as const,
+    columns: [],
     codec: overrides.codec ?? 'none',
     chunk: {
       maxBytes: between(random, 200, 4000),

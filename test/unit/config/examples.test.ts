@@ -17,6 +17,7 @@ test('the commented examples are valid', () => {
   expect(transporter.topics.map((topic) => [topic.topic, topic.prefix])).toEqual([
     ['access-log', 'logs'],
     ['audit-log', 'audit'],
+    ['orders', 'logs'],
   ]);
 });
 

@@ -31,7 +31,9 @@ test('three lines are enough; everything else has the default that the design na
     template: '{prefix}/{topic}/dt={yyyy}-{mm}-{dd}/hr={hh}/{partition}-{firstOffset}.{ext}',
     bucket: 'hour',
     timeZone: 'UTC',
+    time: { type: 'timestamp' },
     format: 'lines',
+    columns: [],
     codec: 'zstd',
   };
   const chunk = { maxBytes: 67_108_864, maxAgeMs: 300_000, bucketGraceMs: 30_000 };

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { FetchedPartition } from '../../../../shared/kafka/requests/fetch.ts';
 import { encodeRecordBatch } from '../../../../shared/wire/encode-records.ts';
 import { createGatherer } from '../../../../transporter/chunk/gatherer.ts';
+import type { Layout } from '../../../../transporter/chunk/layout.ts';
 import type { DecodedRange, DecodeJob } from '../../../../transporter/decode/decode-range.ts';
 import { type Decoder, inlineDecoder } from '../../../../transporter/decode/decoder.ts';
 import { createMemoryBudget } from '../../../../transporter/memory-budget.ts';
@@ -13,7 +14,9 @@ const layout = {
   template: '{topic}/{yyyy}{mm}{dd}{hh}/{partition}-{firstOffset}',
   bucket: 'hour',
   timeZone: 'UTC',
+  time: { type: 'timestamp' },
   format: 'lines',
+  columns: [],
   codec: 'none',
 } as const;
 
@@ -38,7 +41,7 @@ function answer(...batches: Buffer[]): FetchedPartition {
   };
 }
 
-function stage(options: { start?: number; end?: number; decoder?: Decoder } = {}) {
+function stage(options: { start?: number; end?: number; decoder?: Decoder; layout?: Layout } = {}) {
   const clock = simClock(NOON);
   const budget = createMemoryBudget(1 << 30);
   const account = budget.open();
@@ -47,7 +50,7 @@ function stage(options: { start?: number; end?: number; decoder?: Decoder } = {}
     partition: { topic: 'logs', partition: 0 },
     start: options.start ?? 0,
     ...(options.end !== undefined && { end: options.end }),
-    layout,
+    layout: options.layout ?? layout,
     limits: { maxBytes: 1000, maxAgeMs: 60_000, bucketGraceMs: 5000 },
     decoder: options.decoder ?? inlineDecoder(),
     account,
@@ -221,6 +224,40 @@ describe('createGatherer', () => {
     const chunk = gatherer.cut();
     expect(chunk).toMatchObject({ start: 5, end: 9, records: 3 });
     expect(textOf(chunk)).toEqual(['a\nb\nc\n']);
+  });
+
+  it('counts the footer of a Parquet object in the budget from the cut on', async () => {
+    const { gatherer, account } = stage({ layout: { ...layout, format: 'parquet' } });
+    gatherer.take(answer(await batchAt(0, ['a'])));
+    await gatherer.flush();
+    const gathered = account.usedBytes;
+    const chunk = gatherer.cut();
+    expect(chunk.objectBytes).toBe(chunk.objects[0]!.bytes);
+    expect(chunk.objectBytes).toBeGreaterThan(gathered);
+    expect(account.usedBytes).toBe(chunk.objectBytes);
+  });
+
+  it('puts records that its layout refuses into one object of the quarantine, and goes on', async () => {
+    const time = {
+      type: 'json',
+      field: 'at',
+      format: 'iso',
+      timeZone: 'UTC',
+      otherwise: 'quarantine',
+    } as const;
+    const { gatherer, account } = stage({ layout: { ...layout, time } });
+    const good = '{"at":"2026-07-31T12:00:00Z"}';
+    gatherer.take(answer(await batchAt(5, ['bad', good, 'bad'])));
+    await gatherer.flush();
+    gatherer.take(answer(await batchAt(8, ['worse'])));
+    await gatherer.flush();
+    const chunk = gatherer.cut();
+    expect(chunk.objects.map(({ name, records }) => [name, records])).toEqual([
+      ['logs/2026073112/0-6', 1],
+      ['logs/quarantine/logs/0-5.jsonl', 0],
+    ]);
+    expect(textOf(chunk)[1]!.split('\n')).toHaveLength(4);
+    expect(account.usedBytes).toBe(chunk.objectBytes);
   });
 
   it('passes on that decoding itself broke down', async () => {

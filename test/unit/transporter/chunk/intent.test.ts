@@ -7,7 +7,9 @@ const layout: Layout = {
   template: '{prefix}/{topic}/dt={yyyy}-{mm}-{dd}/hr={hh}/{partition}-{firstOffset}.{ext}',
   bucket: 'hour',
   timeZone: 'Europe/Berlin',
+  time: { type: 'timestamp' },
   format: 'lines',
+  columns: [],
   codec: 'zstd',
   level: 3,
 };
@@ -48,7 +50,7 @@ describe('intent', () => {
     ],
     [
       'with a format that this version does not know',
-      encodeIntent({ end: 9, objectBytes: 1, layout }).replace('"lines"', '"parquet"'),
+      encodeIntent({ end: 9, objectBytes: 1, layout }).replace('"lines"', '"orc"'),
     ],
     ['that ends where it starts', encodeIntent({ end: 5, objectBytes: 1, layout })],
   ])('is unreadable %s: nobody may cut its range in another way', (_, metadata) => {

@@ -1,13 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import type { Layout } from '../../../../transporter/chunk/layout.ts';
-import { contentType, objectName, quarantineName } from '../../../../transporter/chunk/object-name.ts';
+import {
+  contentType,
+  objectName,
+  quarantinedBatchName,
+  quarantinedRecordsName,
+} from '../../../../transporter/chunk/object-name.ts';
 
 const layout: Layout = {
   prefix: 'raw/logs',
   template: '{prefix}/{topic}/dt={yyyy}-{mm}-{dd}/hr={hh}/{partition}-{firstOffset}.{ext}',
   bucket: 'hour',
   timeZone: 'UTC',
+  time: { type: 'timestamp' },
   format: 'lines',
+  columns: [],
   codec: 'zstd',
   level: 3,
 };
@@ -41,9 +48,38 @@ describe('objectName', () => {
   });
 });
 
-describe('quarantineName', () => {
+describe('the name of an object', () => {
+  it.each([
+    ['jsonl', 'zstd', '.jsonl.zst', 'application/zstd'],
+    ['jsonl', 'none', '.jsonl', 'application/jsonl'],
+    ['parquet', 'zstd', '.parquet', 'application/vnd.apache.parquet'],
+    ['parquet', 'none', '.parquet', 'application/vnd.apache.parquet'],
+  ] as const)('says of %s with %s what is in it', (format, codec, ending, type) => {
+    const other = { ...layout, format, codec };
+    expect(objectName(other, place)).toBe(`raw/logs/web.access/dt=2026-07-31/hr=23/7-1234567890123${ending}`);
+    expect(contentType(other)).toBe(type);
+  });
+});
+
+describe('quarantinedRecordsName', () => {
+  it.each([
+    ['lines', 'gzip', '.jsonl.gz'],
+    ['parquet', 'zstd', '.jsonl.zst'],
+    ['jsonl', 'none', '.jsonl'],
+  ] as const)(
+    'is outside of every topic, of JSON lines whatever the format is: %s, %s',
+    (format, codec, ending) => {
+      const place = { topic: 'web.access', partition: 7, firstOffset: 42 };
+      expect(quarantinedRecordsName({ ...layout, format, codec }, place)).toBe(
+        `raw/logs/quarantine/web.access/7-42${ending}`,
+      );
+    },
+  );
+});
+
+describe('quarantinedBatchName', () => {
   it('is outside of every topic', () => {
-    expect(quarantineName(layout, { topic: 'web.access', partition: 7, baseOffset: 42 })).toBe(
+    expect(quarantinedBatchName(layout, { topic: 'web.access', partition: 7, baseOffset: 42 })).toBe(
       'raw/logs/quarantine/web.access/7-42.batch',
     );
   });

@@ -1,15 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import { openChunk } from '../../../../transporter/chunk/open-chunk.ts';
-import type { DecodedFrame } from '../../../../transporter/decode/decode-range.ts';
+import type { DecodedFrame } from '../../../../transporter/decode/decoded-frame.ts';
 
 const layout = {
   prefix: 'logs',
   template: '{prefix}/{topic}/dt={yyyy}-{mm}-{dd}/hr={hh}/{partition}-{firstOffset}.{ext}',
   bucket: 'hour',
   timeZone: 'UTC',
+  time: { type: 'timestamp' },
   format: 'lines',
+  columns: [],
   codec: 'none',
 } as const;
+
+/** Of a decoded range in which nothing was out of the ordinary. */
+const REST = { refused: undefined, timeFallbacks: 0 };
 
 function frame(hour: string, firstOffset: number, records: number, text: string): DecodedFrame {
   const startMs = Date.parse(`2026-07-31T${hour}:00:00Z`);
@@ -29,10 +34,13 @@ describe('openChunk', () => {
   it('makes one object for each hour, named by the first offset in it, of all its frames in order', () => {
     const chunk = openChunk({ topic: 'logs', partition: 3 }, 100, layout);
     chunk.append(
-      { frames: [frame('11', 100, 2, 'a\nb\n'), frame('12', 102, 1, 'c\n')], undecodable: [] },
+      { frames: [frame('11', 100, 2, 'a\nb\n'), frame('12', 102, 1, 'c\n')], undecodable: [], ...REST },
       103,
     );
-    chunk.append({ frames: [frame('12', 103, 1, 'd\n'), frame('11', 104, 1, 'e\n')], undecodable: [] }, 110);
+    chunk.append(
+      { frames: [frame('12', 103, 1, 'd\n'), frame('11', 104, 1, 'e\n')], undecodable: [], ...REST },
+      110,
+    );
     const closed = chunk.close();
     expect(closed).toMatchObject({
       topic: 'logs',
@@ -58,6 +66,45 @@ describe('openChunk', () => {
     });
   });
 
+  it('has one object for all records that were refused, however many jobs they come from', () => {
+    const chunk = openChunk({ topic: 'logs', partition: 3 }, 0, layout);
+    const refused = (firstOffset: number, lastOffset: number) => {
+      const text = `lines ${firstOffset} to ${lastOffset}\n`;
+      const records = lastOffset - firstOffset + 1;
+      return {
+        bytes: Buffer.from(text),
+        textBytes: text.length,
+        records,
+        byReason: { RECORD_NOT_JSON: records },
+        firstOffset,
+        lastOffset,
+      };
+    };
+    const nothing = { frames: [], undecodable: [], timeFallbacks: 0 };
+    chunk.append({ ...nothing, refused: refused(2, 5) }, 6);
+    chunk.append({ ...nothing, frames: [frame('11', 6, 1, 'good\n')], refused: undefined }, 7);
+    chunk.append({ ...nothing, refused: refused(7, 7) }, 8);
+    expect(chunk.textBytes).toBe('lines 2 to 5\ngood\nlines 7 to 7\n'.length);
+    const closed = chunk.close();
+    expect(closed).toMatchObject({ records: 1, objectBytes: chunk.objectBytes });
+    expect(closed.objects.map(({ name }) => name)).toEqual([
+      'logs/logs/dt=2026-07-31/hr=11/3-6.log',
+      'logs/quarantine/logs/3-2.jsonl',
+    ]);
+    expect(closed.objects[1]).toMatchObject({
+      records: 0,
+      contentType: 'application/jsonl',
+      metadata: {
+        'skald-topic': 'logs',
+        'skald-partition': '3',
+        'skald-first-offset': '2',
+        'skald-last-offset': '7',
+        'skald-quarantined-records': '5',
+      },
+    });
+    expect(Buffer.concat(closed.objects[1]!.parts).toString()).toBe('lines 2 to 5\nlines 7 to 7\n');
+  });
+
   it('puts a batch that could not be decoded beside them, with the reason as a header can carry it', () => {
     const chunk = openChunk({ topic: 'logs', partition: 3 }, 0, layout);
     const batch = {
@@ -67,7 +114,7 @@ describe('openChunk', () => {
       message: 'at “byte” 9\n',
       bytes: Buffer.from([1, 2]),
     } as const;
-    chunk.append({ frames: [], undecodable: [batch] }, 12);
+    chunk.append({ frames: [], undecodable: [batch], ...REST }, 12);
     expect(chunk.close().objects).toMatchObject([
       {
         name: 'logs/quarantine/logs/3-5.batch',
@@ -84,7 +131,7 @@ describe('openChunk', () => {
 
   it('is no object at all when only transaction markers were there, but moves on', () => {
     const chunk = openChunk({ topic: 'logs', partition: 3 }, 5, layout);
-    chunk.append({ frames: [], undecodable: [] }, 9);
+    chunk.append({ frames: [], undecodable: [], ...REST }, 9);
     expect(chunk.close()).toMatchObject({ start: 5, end: 9, objects: [], objectBytes: 0 });
   });
 });

@@ -4,16 +4,20 @@ import { describe, expect, it } from 'vitest';
 import type { WritableCodecName } from '../../../../shared/codec/codec.ts';
 import { encodeRecordBatch, type RecordInput } from '../../../../shared/wire/encode-records.ts';
 import { CRC_AT } from '../../../../shared/wire/record-batch.ts';
-import {
-  decodeRange,
-  type DecodedFrame,
-  type DecodeLayout,
-} from '../../../../transporter/decode/decode-range.ts';
+import { decodeRange, type DecodeLayout } from '../../../../transporter/decode/decode-range.ts';
+import type { DecodedFrame } from '../../../../transporter/decode/decoded-frame.ts';
 import { unzstd } from '../../../support/command-line-tools.ts';
 
 const HOUR_MS = 3_600_000;
 const NOON = Date.parse('2026-07-31T12:00:00Z');
-const LINES: DecodeLayout = { bucket: 'hour', timeZone: 'UTC', format: 'lines', codec: 'none' };
+const LINES: DecodeLayout = {
+  bucket: 'hour',
+  timeZone: 'UTC',
+  time: { type: 'timestamp' },
+  format: 'lines',
+  columns: [],
+  codec: 'none',
+};
 
 /**
  * A record batch as the broker hands it out: with the base offset that it gave it (the CRC does not cover
@@ -38,7 +42,9 @@ function decode(
   options: { from?: number; to?: number; layout?: Partial<DecodeLayout> } = {},
 ) {
   const { from = 0, to = Number.MAX_SAFE_INTEGER, layout = {} } = options;
-  return decodeRange({ recordSets, fromOffset: from, toOffset: to, layout: { ...LINES, ...layout } });
+  const place = { topic: 'logs', partition: 3 };
+  const range = { fromOffset: from, toOffset: to };
+  return decodeRange({ ...place, recordSets, ...range, layout: { ...LINES, ...layout } });
 }
 
 const textOf = (frame: DecodedFrame): string => Buffer.from(frame.bytes).toString();
