@@ -3,6 +3,7 @@ import type { AgentMetrics } from '../shared/telemetry/agent-metrics.ts';
 import type { StatusServerOptions } from '../shared/telemetry/status-server.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import type { PipelineSet } from './pipeline-set.ts';
+import type { PipelineStatus } from './pipeline-status.ts';
 
 export interface AgentReportOptions {
   host: string;
@@ -12,10 +13,25 @@ export interface AgentReportOptions {
   budget: MemoryBudget;
 }
 
+/** What `/status` and the status file say. */
+export interface AgentStatus {
+  host: string;
+  rack: string | undefined;
+  memoryBytes: number;
+  memoryLimitBytes: number;
+  pipelines: PipelineStatus[];
+  /** Pipelines that do not carry lines, and why. */
+  failed: { pipeline: string; reason: string }[];
+}
+
+export interface AgentReport extends Required<Pick<StatusServerOptions, 'refresh' | 'health' | 'readiness'>> {
+  readonly status: () => AgentStatus;
+  /** Another one whenever `status` would say something else, but for ages and sizes of files. Cheap. */
+  readonly revision: () => string;
+}
+
 /** A pipeline that is not wanted any more counts for nothing but its state, which is shown until it has stopped. */
-export function agentReport(
-  options: AgentReportOptions,
-): Required<Pick<StatusServerOptions, 'refresh' | 'health' | 'readiness' | 'status'>> {
+export function agentReport(options: AgentReportOptions): AgentReport {
   const { host, rack, set, metrics, budget } = options;
   const wanted = () => set.all.filter((pipeline) => pipeline.wanted);
   const failures = (): string[] =>
@@ -45,7 +61,16 @@ export function agentReport(
     status: () => ({
       host,
       rack,
+      memoryBytes: budget.usedBytes,
+      memoryLimitBytes: budget.totalBytes,
       pipelines: set.all.flatMap(({ pipeline }) => (pipeline === undefined ? [] : [pipeline.status()])),
+      failed: wanted().flatMap(({ name, failed }) =>
+        failed === undefined ? [] : [{ pipeline: name, reason: failed }],
+      ),
     }),
+    revision: () =>
+      set.all
+        .map(({ name, pipeline, failed = '' }) => `${name} ${pipeline?.revision() ?? ''} ${failed}`)
+        .join('\n'),
   };
 }

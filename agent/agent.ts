@@ -21,10 +21,12 @@ import { openJournalFile } from './checkpoint/journal-file.ts';
 import { nodeFileSystem } from './discover/file-system.ts';
 import { memoryBudget } from './memory-budget.ts';
 import { type RunningPipeline, startPipeline } from './pipeline.ts';
+import type { PipelineStatus } from './pipeline-status.ts';
 import { createPipelineSet } from './pipeline-set.ts';
 import { startReloading } from './reload.ts';
 import { sharedClusters } from './shared-clusters.ts';
 import { lockStateDirectory } from './state-lock.ts';
+import { STATUS_FILE, startStatusFile } from './status-file.ts';
 
 export interface AgentOptions {
   config: AgentConfig;
@@ -60,6 +62,9 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   const clusters = sharedClusters((name) =>
     openCluster(config.clusters[name]!, { logger: logger.child({ cluster: name }), random }),
   );
+  let closing: Promise<void> | undefined;
+  /** Of the pipelines that have ended with the agent; for its last words. */
+  const lastStatus: PipelineStatus[] = [];
   const directoryOf = (name: string): string => path.join(stateDir, 'pipelines', name);
 
   const startOne = async (pipeline: PipelineConfig): Promise<RunningPipeline> => {
@@ -92,6 +97,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
       const close = async (signal: AbortSignal): Promise<void> => {
         try {
           await running.close(signal);
+          if (closing !== undefined) lastStatus.push(running.status());
         } finally {
           await giveBack();
         }
@@ -133,6 +139,20 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
           },
         );
 
+  const statusFile = config.statusFile
+    ? startStatusFile({
+        path: path.join(stateDir, STATUS_FILE),
+        revision: report.revision,
+        report: () => {
+          const status =
+            closing === undefined ? report.status() : { ...report.status(), pipelines: lastStatus };
+          return { status, moves: status.pipelines.some(({ lagBytes }) => lagBytes > 0) };
+        },
+        clock,
+        logger,
+      })
+    : undefined;
+
   logger.info({ host, rack, pipelinesDir: config.pipelinesDir, stateDir }, 'the agent runs');
   const reloading = startReloading({
     folder: pipelineFolder(config.pipelinesDir, config, options.env),
@@ -143,10 +163,11 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
     logger,
   });
 
-  let closing: Promise<void> | undefined;
   const close = (): Promise<void> =>
     (closing ??= (async () => {
       await reloading.close();
+      await set.close();
+      await statusFile?.close();
       await letGo();
       await statusServer?.close();
       logger.info('the agent has stopped');

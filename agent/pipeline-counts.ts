@@ -2,7 +2,7 @@
 import type { AgentMetrics } from '../shared/telemetry/agent-metrics.ts';
 import type { EncodedPart } from './batch/encode-batches.ts';
 import type { JournalCounts } from './checkpoint/journal.ts';
-import type { PipelineStatus } from './pipeline.ts';
+import type { PipelineStatus } from './pipeline-status.ts';
 import type { PublishedBatch } from './publish/publisher.ts';
 
 export interface PipelineCounts extends JournalCounts {
@@ -24,11 +24,14 @@ export interface PipelineCounts extends JournalCounts {
   readonly watch: (status: () => PipelineStatus) => void;
   readonly refresh: () => void;
   readonly forget: () => void;
+  /** Grows with whatever shows in the status. */
+  readonly changes: number;
 }
 
 export function pipelineCounts(metrics: AgentMetrics, pipeline: string, topic: string): PipelineCounts {
   const byTopic = { pipeline, topic };
   let current: (() => PipelineStatus) | undefined;
+  let changes = 0;
   return {
     entries: (count, bytes) => {
       metrics.journalEntries.inc(count);
@@ -36,7 +39,11 @@ export function pipelineCounts(metrics: AgentMetrics, pipeline: string, topic: s
     },
     fsync: () => metrics.journalFsyncs.inc(),
     failing: (failing) => metrics.journalFailing.set({ pipeline }, failing ? 1 : 0),
+    get changes() {
+      return changes;
+    },
     encoded: (part, policy) => {
+      changes += 1;
       metrics.readLines.inc({ pipeline }, part.records);
       metrics.readBytes.inc({ pipeline }, part.rawBytes);
       if (part.oversized.records > 0)
@@ -44,6 +51,7 @@ export function pipelineCounts(metrics: AgentMetrics, pipeline: string, topic: s
       if (part.replacedUnits !== undefined) metrics.replacedUnits.inc({ pipeline }, part.replacedUnits);
     },
     acknowledged: (batch) => {
+      changes += 1;
       metrics.acknowledgedRecords.inc(byTopic, batch.intent.records);
       metrics.acknowledgedBytes.inc(byTopic, batch.rawBytes);
       metrics.acknowledgedCompressedBytes.inc(byTopic, batch.batchBytes);
@@ -52,6 +60,7 @@ export function pipelineCounts(metrics: AgentMetrics, pipeline: string, topic: s
       metrics.produceSeconds.observe({ pipeline }, batch.tookMs / 1000);
     },
     replaced: (why, possibleDuplicates, lostBytes) => {
+      changes += 1;
       metrics.possibleDuplicates.inc({ pipeline }, possibleDuplicates);
       if (lostBytes > 0) metrics.lostBytes.inc({ pipeline, reason: why }, lostBytes);
     },
@@ -62,9 +71,13 @@ export function pipelineCounts(metrics: AgentMetrics, pipeline: string, topic: s
     rateLimited: (ms) => metrics.rateLimitedSeconds.inc({ pipeline }, ms / 1000),
     throttled: (ms) => metrics.throttledSeconds.inc({ pipeline }, ms / 1000),
     produceError: (code) => metrics.produceErrors.inc({ pipeline, code }),
-    lost: (bytes, reason) => metrics.lostBytes.inc({ pipeline, reason }, bytes),
+    lost: (bytes, reason) => {
+      changes += 1;
+      metrics.lostBytes.inc({ pipeline, reason }, bytes);
+    },
     hole: (bytes) => metrics.passedOverBytes.inc({ pipeline, reason: 'hole' }, bytes),
     skipped: (bytes, droppedRecords, policy) => {
+      changes += 1;
       metrics.readBytes.inc({ pipeline }, bytes);
       if (droppedRecords > 0) metrics.oversizedRecords.inc({ pipeline, policy }, droppedRecords);
     },
@@ -81,6 +94,7 @@ export function pipelineCounts(metrics: AgentMetrics, pipeline: string, topic: s
       metrics.inFlightBatches.set({ pipeline }, status.inFlightBatches);
       metrics.openFiles.set({ pipeline }, status.files.length);
       metrics.lagBytes.set({ pipeline }, status.lagBytes);
+      metrics.lagSeconds.set({ pipeline }, status.lagSeconds);
     },
     forget: () => {
       current = undefined;
@@ -88,6 +102,7 @@ export function pipelineCounts(metrics: AgentMetrics, pipeline: string, topic: s
         metrics.inFlightBatches,
         metrics.openFiles,
         metrics.lagBytes,
+        metrics.lagSeconds,
         metrics.queuedBatches,
       ]) {
         gauge.remove({ pipeline });

@@ -19,6 +19,10 @@ import type { JournalFile } from './checkpoint/journal-file.ts';
 import type { Intent } from './checkpoint/state.ts';
 import type { FileSystem } from './discover/file-system.ts';
 import type { BudgetShare } from './memory-budget.ts';
+import { byteRate } from './byte-rate.ts';
+import { fileProgress } from './file-progress.ts';
+import { type PipelineStatus, pipelineStatus } from './pipeline-status.ts';
+import { recordProblems } from './problems.ts';
 import { rateLimit, unlimited } from './rate-limit.ts';
 import { createPartitioner } from './publish/create-partitioner.ts';
 import { createPublisher } from './publish/publisher.ts';
@@ -50,27 +54,10 @@ export interface PipelineOptions {
   logger: Logger;
 }
 
-export interface FileStatus {
-  path: string;
-  id: string;
-  sizeBytes: number;
-  readBytes: number;
-  detached: boolean;
-}
-
-export interface PipelineStatus {
-  pipeline: string;
-  topic: string;
-  /** The topic's metadata was read: lines can flow. */
-  ready: boolean;
-  lagBytes: number;
-  inFlightBatches: number;
-  openIntents: number;
-  files: FileStatus[];
-}
-
 export interface RunningPipeline {
   status(): PipelineStatus;
+  /** Another one whenever `status` would say something else, but for ages and for files that only grew. Cheap. */
+  revision(): string;
   /** Brings the gauges up to date; for whoever serves the metrics. */
   refreshMetrics(): void;
   /** Stops reading at once, then waits for acknowledgements until `signal` aborts. What is open then is sent again at the next start. */
@@ -87,7 +74,8 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
   const { topic, batchBytes, lingerMs } = config.kafka;
   const { scanIntervalMs, pollIntervalMs, closeRotatedAfterMs, partialLineTimeoutMs } = config.discovery;
   const logger = options.logger.child({ pipeline: config.name });
-  const log = repeatedLog({ logger, clock, intervalMs: REPEATED_LOG_MS });
+  const problems = recordProblems(repeatedLog({ logger, clock, intervalMs: REPEATED_LOG_MS }), clock);
+  const { log } = problems;
   const counts = pipelineCounts(options.metrics, config.name, topic);
   const journal = await openJournal({
     file: options.journalFile,
@@ -98,6 +86,10 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     counts,
     logger,
   });
+  const progress = fileProgress(journal.state, clock);
+  const carried = byteRate(clock);
+  /** Of the last acknowledged batch. */
+  let partition: number | undefined;
   /** Aborts reading; what is read already is still published. */
   const stopReading = new AbortController();
   /** Aborts waiting for brokers. */
@@ -143,6 +135,9 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     onAcknowledged: (batch) => {
       budget.give(batch.heldBytes);
       counts.acknowledged(batch);
+      progress.acknowledged(batch.intent);
+      carried.add(batch.rawBytes);
+      ({ partition } = batch.intent);
     },
     onReplaced: counts.replaced,
     onReleased: (bytes) => budget.give(bytes),
@@ -266,7 +261,9 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     let next: LogFile | undefined;
     while (!stopReading.signal.aborted) {
       let progressed = false;
-      for (const file of beginningAt(files.withWork(), next)) {
+      const work = files.withWork();
+      for (const { state, sizeBytes } of work) progress.saw(state, sizeBytes);
+      for (const file of beginningAt(work, next)) {
         if (stopReading.signal.aborted) break;
         const maxBytes = rate.allowance();
         if (maxBytes === 0) {
@@ -302,30 +299,23 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     }
   };
 
-  const lagBytes = (): number => {
-    let lag = 0;
-    for (const file of files.all) if (!file.refused) lag += Math.max(0, file.sizeBytes - file.state.offset);
-    for (const intent of journal.state.open.values()) {
-      for (const range of intent.ranges) lag += range.end - range.start;
-    }
-    return lag;
-  };
-
-  const status = (): PipelineStatus => ({
-    pipeline: config.name,
-    topic,
-    ready: topicWatch.view !== undefined,
-    lagBytes: lagBytes(),
-    inFlightBatches: publisher.inFlight,
-    openIntents: journal.state.open.size,
-    files: [...files.all].map((file) => ({
-      path: file.state.path,
-      id: file.state.id,
-      sizeBytes: file.sizeBytes,
-      readBytes: file.position.offset,
-      detached: file.detached,
-    })),
-  });
+  /** How far everything was when it was closed. */
+  let last: PipelineStatus | undefined;
+  const status = (): PipelineStatus =>
+    last ??
+    pipelineStatus({
+      pipeline: config.name,
+      topic,
+      ready: topicWatch.view !== undefined,
+      bytesPerSecond: carried.perSecond(),
+      partition,
+      inFlightBatches: publisher.inFlight,
+      files: files.all,
+      journal: journal.state,
+      progress,
+      problems,
+      clock,
+    });
 
   const done = run();
   done.catch(() => {}); // the agent watches it
@@ -339,11 +329,19 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     await done.catch(() => {}); // reported by the agent
     await publisher.drained(giveUp.signal);
     giveUp.abort();
+    last = status();
     topicWatch.close();
     await files.close();
     await journal.close();
     log.flush();
     counts.forget();
   };
-  return { status, refreshMetrics: counts.refresh, done, close: (signal) => (closing ??= close(signal)) };
+  const revision = (): string => `${counts.changes}/${problems.count}/${[...files.all].length}`;
+  return {
+    status,
+    revision,
+    refreshMetrics: counts.refresh,
+    done,
+    close: (signal) => (closing ??= close(signal)),
+  };
 }

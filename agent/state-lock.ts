@@ -3,6 +3,8 @@ import net from 'node:net';
 import path from 'node:path';
 import { errnoOf, SkaldError } from '../shared/errors.ts';
 
+const LOCK = 'agent.lock';
+
 /**
  * Makes sure that one agent works on a state directory: two would give the same batches to the broker under the same
  * identity, and each would overwrite the other's journal. The lock is a listening Unix socket, because the kernel lets
@@ -10,7 +12,7 @@ import { errnoOf, SkaldError } from '../shared/errors.ts';
  * @throws SkaldError STATE_DIR_LOCKED, STATE_DIR_UNUSABLE
  */
 export async function lockStateDirectory(stateDir: string): Promise<{ release(): Promise<void> }> {
-  const socketPath = path.join(stateDir, 'agent.lock');
+  const socketPath = path.join(stateDir, LOCK);
   const where = { stateDir };
   // sun_path of a Unix socket address holds 108 bytes with its terminator (unix(7)).
   if (Buffer.byteLength(socketPath) > 107) {
@@ -42,6 +44,11 @@ export async function lockStateDirectory(stateDir: string): Promise<{ release():
   if (failure !== undefined) throw failure.code === 'EADDRINUSE' ? locked() : unusable(failure);
   server.unref();
   return { release: () => new Promise((resolve) => server.close(() => resolve())) };
+}
+
+/** Whether an agent works on a state directory now. */
+export function isLocked(stateDir: string): Promise<boolean> {
+  return isAlive(path.join(stateDir, LOCK));
 }
 
 /** Longer than a takeover can take: whoever left this behind was killed in the middle of it. */

@@ -88,11 +88,30 @@ ${EXIT_CODES}`,
     .description('show how far the running agent is with each file')
     .addOption(configOption().default(DEFAULT_AGENT_FILE))
     .option('--json', 'print everything the agent says, as JSON', false)
-    .addHelpText('after', '\nExamples:\n  skald agent status\n  skald agent status --json -c ./agent.yaml')
+    .option('--all', 'show every file, and not only those that are furthest behind', false)
+    .addHelpText(
+      'after',
+      `
+It asks the agent's status server; where that is off or does not answer, it shows what the agent has last written to
+status.json in its stateDir, and how old that is.
+
+Examples:
+  skald agent status
+  skald agent status --all
+  skald agent status --json -c ./agent.yaml
+
+Exit codes:
+  0    the agent runs
+  1    it does not, or nothing can be read of it`,
+    )
     .action(async (_: object, command: Command) => {
       // Both commands have -c, and commander gives a value before `status` to the outer one.
-      const { config, json } = command.optsWithGlobals<{ config: string; json: boolean }>();
-      leave(await showAgentStatus(config, json, terminal));
+      const { config, json, all } = command.optsWithGlobals<{
+        config: string;
+        json: boolean;
+        all: boolean;
+      }>();
+      leave(await showAgentStatus(config, { json, all }, terminal));
     });
 }
 

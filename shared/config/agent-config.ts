@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { clusterConfigSchema, type ClusterConfig } from './cluster-config.ts';
 import type { Ec2Placement } from './ec2-placement.ts';
-import { bytes, choice, count, durationMs, path, pattern, type DeepReadonly } from './fields.ts';
+import { bytes, choice, count, durationMs, flag, path, pattern, type DeepReadonly } from './fields.ts';
 import { logSchema, rackFields, refuseTwoRacks, statusSchema, whenRackParsed } from './process-config.ts';
 
 export const DEFAULT_AGENT_FILE = '/etc/skald/agent.yaml';
@@ -84,6 +84,10 @@ export const agentConfigSchema = z
       })
       .meta({ description: 'The Kafka clusters that pipelines may write to, by name.' }),
     status: statusSchema(9464),
+    statusFile: flag(
+      'Keep `status.json` in `stateDir`: what `/status` says, written every few seconds in which something has changed. ' +
+        '`skald agent status` shows it where no status server answers.',
+    ).default(true),
     limits: limitsSchema,
     journal: journalSchema,
     shutdownTimeoutMs: durationMs(

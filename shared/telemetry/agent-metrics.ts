@@ -129,6 +129,13 @@ export const AGENT_METRICS = {
     unit: 'bytes',
     labels: ['pipeline'],
   },
+  lagSeconds: {
+    type: 'gauge',
+    name: 'skald_agent_lag_seconds',
+    help: 'How long the agent has known the oldest byte that is not acknowledged yet; 0 when there is none.',
+    unit: 'seconds',
+    labels: ['pipeline'],
+  },
   lostBytes: {
     type: 'counter',
     name: 'skald_agent_lost_bytes_total',

@@ -5,11 +5,12 @@ import { memoryBudget } from '../../../agent/memory-budget.ts';
 import type { RunningPipeline } from '../../../agent/pipeline.ts';
 import type { PipelineState } from '../../../agent/pipeline-set.ts';
 import { createAgentMetrics } from '../../../shared/telemetry/agent-metrics.ts';
+import { someStatus } from './some-status.ts';
 
 function pipeline(name: string, ready: boolean): RunningPipeline {
-  const numbers = { lagBytes: 0, inFlightBatches: 0, openIntents: 0 };
   return {
-    status: () => ({ pipeline: name, topic: 't', ready, ...numbers, files: [] }),
+    status: () => someStatus({ pipeline: name, ready }),
+    revision: () => '',
     refreshMetrics: () => undefined,
     close: () => Promise.resolve(),
     done: Promise.resolve(),

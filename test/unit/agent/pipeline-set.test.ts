@@ -4,6 +4,7 @@ import { createPipelineSet } from '../../../agent/pipeline-set.ts';
 import type { PipelineConfig } from '../../../shared/config/pipeline-config.ts';
 import { pipelineConfig } from '../../simulation/agent/world.ts';
 import { simClock } from '../../simulation/support/sim-clock.ts';
+import { someStatus } from './some-status.ts';
 import { recordedLog } from './recorded-log.ts';
 
 const DRAIN_MS = 30_000;
@@ -31,15 +32,8 @@ function setUp() {
       events.push(`start ${name} ${topic}`);
       if (topic === 'broken') return Promise.reject(new Error('the journal cannot be read'));
       const pipeline: RunningPipeline = {
-        status: () => ({
-          pipeline: name,
-          topic,
-          ready: true,
-          lagBytes: 0,
-          inFlightBatches: 0,
-          openIntents: 0,
-          files: [],
-        }),
+        status: () => someStatus({ pipeline: name, topic }),
+        revision: () => '',
         refreshMetrics: () => undefined,
         close: async (signal) => {
           events.push(`close ${name} ${topic}`);
