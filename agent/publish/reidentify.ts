@@ -19,7 +19,7 @@ export type Rebuild = (
 ) => Promise<{ parts: EncodedPart[]; settings: BatchSettings } | undefined>;
 
 /** Why batches were replaced: a window that could not go on, a pipeline with another target, or files without the bytes. */
-export type ReplaceReason = IdentityLoss | 'other-target' | 'source-gone';
+export type ReplaceReason = IdentityLoss | 'other-target' | 'source-gone' | 'partly-gone';
 
 export interface ReidentifyOptions {
   journal: Journal;

@@ -36,19 +36,25 @@ export async function resume(options: ResumeOptions): Promise<void> {
   await journal.flush();
 }
 
-/** Undefined stands for a batch whose bytes are gone. */
-type Rebuilt = Map<Intent, SealedBatch | undefined>;
+/** A batch as it was, or what is left of it: nothing, when all of its bytes are gone from their files. */
+interface RebuiltBatch {
+  whole: SealedBatch | undefined;
+  rest: SealedBatch | undefined;
+}
+
+type Rebuilt = Map<Intent, RebuiltBatch>;
 
 async function rebuildAll(open: readonly Intent[], options: ResumeOptions): Promise<Rebuilt> {
   const rebuilt: Rebuilt = new Map();
   for (const intent of open) {
     try {
-      const built = await options.rebuild(intent, Infinity);
-      const part = built?.parts[0];
-      const isSame = part !== undefined && part.records === intent.records;
-      if (isSame) sealBatch(part.batch, intent);
-      const batch = isSame && { intent, bytes: part.batch, rawBytes: part.rawBytes, heldBytes: 0 };
-      rebuilt.set(intent, batch || undefined);
+      const whole = await rebuildOne(intent, options);
+      const isSame = whole?.intent.records === intent.records;
+      if (isSame) sealBatch(whole.bytes, intent);
+      rebuilt.set(
+        intent,
+        isSame ? { whole, rest: undefined } : { whole: undefined, rest: await restOf(intent, options) },
+      );
     } catch (error) {
       options.onReplayed('unreadable', 1);
       options.logger.error(
@@ -59,6 +65,26 @@ async function rebuildAll(open: readonly Intent[], options: ResumeOptions): Prom
     }
   }
   return rebuilt;
+}
+
+/** With the count of records that it has now; without an identity. */
+async function rebuildOne(intent: Intent, options: ResumeOptions): Promise<SealedBatch | undefined> {
+  const built = await options.rebuild(intent, Infinity);
+  const part = built?.parts[0];
+  if (part === undefined || part.records === 0) return undefined;
+  const { batch: bytes, rawBytes, records } = part;
+  return { intent: { ...intent, records }, bytes, rawBytes, heldBytes: 0 };
+}
+
+/** The lines of those files of a batch that are still there. */
+async function restOf(intent: Intent, options: ResumeOptions): Promise<SealedBatch | undefined> {
+  const ranges: Intent['ranges'] = [];
+  for (const range of intent.ranges) {
+    if ((await options.rebuild({ ...intent, ranges: [range] }, Infinity)) !== undefined) ranges.push(range);
+  }
+  return ranges.length === 0 || ranges.length === intent.ranges.length
+    ? undefined
+    : rebuildOne({ ...intent, ranges }, options);
 }
 
 /** Whether the batches were sent to another topic or cluster than the pipeline's file names now. */
@@ -73,7 +99,7 @@ function isElsewhere({ topic, clusterId }: TopicView, { journal }: ResumeOptions
 async function sendElsewhere(view: TopicView, rebuilt: Rebuilt, options: ResumeOptions): Promise<void> {
   const { journal } = options;
   const there = new Set(view.partitions.map(({ partition }) => partition));
-  const batches = sendable(rebuilt, new Set(), options);
+  const batches = sendable(rebuilt, new Set(), options).map(({ batch }) => batch);
   const leaveTheirs = batches.some(({ intent }) => !there.has(intent.partition));
   const another = leaveTheirs ? await options.anotherPartition() : -1;
   if (another === undefined) return;
@@ -104,18 +130,39 @@ async function sendAgain(rebuilt: Rebuilt, options: ResumeOptions): Promise<void
   const { journal, signal } = options;
   const budget = readBudget();
   const found = new Set<number>();
+  const unsure = new Set<number>();
   for (const intents of byPartition([...rebuilt.keys()])) {
-    const offsets = await lookFor(intents, rebuilt, budget, options);
+    const looked = await lookFor(intents, rebuilt, budget, options);
     if (signal.aborted) return;
-    for (const [n, offset] of offsets) {
+    for (const [n, offset] of looked.found) {
       found.add(n);
       journal.append({ t: 'commit', n, offset });
     }
+    for (const n of looked.unsure) unsure.add(n);
   }
   options.onReplayed('found', found.size);
   const batches = sendable(rebuilt, found, options);
+  const rests = batches.filter(({ isRest }) => isRest).map(({ batch }) => batch);
+  const renewed = await asNewBatches(rests, unsure, options);
+  if (renewed === undefined) return;
   options.onReplayed('resent', batches.length);
-  for (const batch of batches) options.submit(batch);
+  // In their old order, each rest in the place of what it is left of.
+  for (const { batch, isRest } of batches) options.submit(isRest ? renewed.shift()! : batch);
+}
+
+/** What is left of a batch is another batch, and needs an identity of its own. Undefined when the publisher stops first. */
+async function asNewBatches(
+  rests: readonly SealedBatch[],
+  unsure: ReadonlySet<number>,
+  options: ResumeOptions,
+): Promise<SealedBatch[] | undefined> {
+  if (rests.length === 0) return [];
+  const renewed = await reidentify(rests, 'partly-gone', ({ intent }) => intent.partition, options);
+  if (renewed === undefined) return undefined;
+  const records = rests.reduce((sum, { intent }) => sum + (unsure.has(intent.n) ? intent.records : 0), 0);
+  options.onReplaced('partly-gone', records, 0);
+  await options.journal.flush();
+  return renewed;
 }
 
 /** Asks the partition where the broker cannot tell, and where the bytes are gone: are they lost, or are they there? */
@@ -124,41 +171,52 @@ async function lookFor(
   rebuilt: Rebuilt,
   budget: ReadBudget,
   options: ResumeOptions,
-): Promise<Map<number, number>> {
+): Promise<{ found: Map<number, number>; unsure: number[] }> {
   const { partition } = intents[0]!;
   const stale: Intent[] = [];
   for (const intent of intents) if (await options.isStale(intent)) stale.push(intent);
-  const sought = stale.length > 0 ? intents : intents.filter((intent) => rebuilt.get(intent) === undefined);
-  if (sought.length === 0) return new Map();
+  const sought =
+    stale.length > 0 ? intents : intents.filter((intent) => rebuilt.get(intent)?.whole === undefined);
+  if (sought.length === 0) return { found: new Map(), unsure: [] };
   const { found, shortfall } = await readBack(partition, sought, budget, options);
   if (shortfall !== undefined && !options.signal.aborted) {
-    const unsure = stale.filter(({ n }) => !found.has(n));
+    const resent = stale.filter((intent) => !found.has(intent.n) && rebuilt.get(intent)?.whole !== undefined);
     options.onReplaced(
       'identity-stale',
-      unsure.reduce((sum, { records }) => sum + records, 0),
+      resent.reduce((sum, { records }) => sum + records, 0),
       0,
     );
   }
-  return found;
+  const unsure = shortfall === undefined ? [] : sought.map(({ n }) => n).filter((n) => !found.has(n));
+  return { found, unsure };
 }
 
-/** The batches to send; those whose bytes are gone are closed as lost. */
-function sendable(rebuilt: Rebuilt, found: ReadonlySet<number>, options: ResumeOptions): SealedBatch[] {
-  const batches: SealedBatch[] = [];
-  for (const [intent, batch] of rebuilt) {
+interface Sendable {
+  batch: SealedBatch;
+  /** It is what is left of a batch whose other bytes are gone. */
+  isRest: boolean;
+}
+
+/** The batches to send. Bytes that are gone are counted as lost, and batches of which nothing is left are closed. */
+function sendable(rebuilt: Rebuilt, found: ReadonlySet<number>, options: ResumeOptions): Sendable[] {
+  const batches: Sendable[] = [];
+  for (const [intent, { whole, rest }] of rebuilt) {
     if (found.has(intent.n)) continue;
-    if (batch !== undefined) {
-      batches.push(batch);
+    if (whole !== undefined) {
+      batches.push({ batch: whole, isRest: false });
       continue;
     }
-    const lostBytes = intent.ranges.reduce((sum, range) => sum + range.end - range.start, 0);
+    const left = new Set(rest?.intent.ranges);
+    const gone = intent.ranges.filter((range) => !left.has(range));
+    const lostBytes = gone.reduce((sum, range) => sum + range.end - range.start, 0);
     options.logger.error(
-      { intent: intent.n, partition: intent.partition, ranges: intent.ranges },
+      { intent: intent.n, partition: intent.partition, ranges: gone },
       'the bytes of a batch that was not acknowledged are gone from its files; if the broker did not get it, they are lost',
     );
-    options.journal.append({ t: 'replace', dropped: [intent.n], by: [], why: 'source-gone' });
     options.onReplaced('source-gone', 0, lostBytes);
     options.onReplayed('source-gone', 1);
+    if (rest !== undefined) batches.push({ batch: rest, isRest: true });
+    else options.journal.append({ t: 'replace', dropped: [intent.n], by: [], why: 'source-gone' });
   }
   return batches;
 }

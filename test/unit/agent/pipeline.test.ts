@@ -214,6 +214,27 @@ describe('memory', () => {
 });
 
 describe('after a restart', () => {
+  test('one of the files of an open batch is gone: the lines of the others come all the same', async () => {
+    const w = smallWorld();
+    const pipeline = await w.start(w.journal);
+    w.disk.append('/logs/a.log', 'a0\n');
+    await w.clock.advance(LONG_ENOUGH_MS);
+    w.network(false);
+    w.disk.append('/logs/a.log', 'a1\n');
+    w.disk.append('/logs/b.log', 'b1\n');
+    w.disk.append('/logs/c.log', 'c1\n');
+    await w.clock.advance(1_000);
+    const atDeath = memoryJournal(w.journal.content);
+    await w.stop(pipeline, 0);
+    w.disk.remove('/logs/b.log');
+    w.network(true);
+    await w.start(atDeath);
+    await w.clock.advance(LONG_ENOUGH_MS);
+    expect(w.lines()).toEqual(['a0', 'a1', 'c1']);
+    expect(await w.count('skald_agent_lost_bytes_total', { reason: 'source-gone' })).toBe('b1\n'.length);
+    expect(await w.count('skald_agent_possible_duplicate_records_total')).toBe(0);
+  });
+
   /** A journal with one batch open, whose answer never came. */
   async function diedWithOneOpen() {
     const w = smallWorld();
