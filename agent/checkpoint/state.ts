@@ -292,6 +292,26 @@ export function hasOpenIntent(state: Pick<CheckpointState, 'open'>, fileId: stri
   return [...state.open.values()].some((intent) => intent.ranges.some((range) => range.file === fileId));
 }
 
+/** Where the first byte of each file is that only an open intent speaks for. */
+function startsOfOpenRanges(state: CheckpointState): Map<string, number> {
+  const starts = new Map<string, number>();
+  for (const intent of state.open.values()) {
+    for (const { file, start } of intent.ranges) starts.set(file, Math.min(start, starts.get(file) ?? start));
+  }
+  return starts;
+}
+
+/**
+ * A file as it was at `offset`. If what follows in the journal is damaged, the open intents are gone, and their lines have
+ * to be read again.
+ */
+function before(file: FileState, offset: number | undefined): FileState {
+  if (offset === undefined || offset >= file.offset) return file;
+  const { restBytes: _, ...rest } = file;
+  const marks = file.marks?.filter(({ at }) => at <= offset);
+  return { ...rest, offset, skipping: false, ...(marks !== undefined && { marks }) };
+}
+
 /** The fewest entries that give `state` again; what a compacted journal begins with. */
 export function snapshot(state: CheckpointState): Entry[] {
   const entries: Entry[] = [
@@ -300,8 +320,14 @@ export function snapshot(state: CheckpointState): Entry[] {
   ];
   if (state.target !== undefined) entries.push({ t: 'target', ...state.target });
   if (state.producer !== undefined) entries.push({ t: 'producer', ...state.producer });
-  for (const file of state.files.values()) entries.push({ t: 'file', ...file });
+  const openFrom = startsOfOpenRanges(state);
+  for (const file of state.files.values())
+    entries.push({ t: 'file', ...before(file, openFrom.get(file.id)) });
   for (const intent of state.open.values()) entries.push({ t: 'intent', ...intent });
+  for (const id of openFrom.keys()) {
+    const file = state.files.get(id);
+    if (file !== undefined) entries.push({ t: 'file', ...file });
+  }
   if (state.reached.size > 0) entries.push({ t: 'reached', batches: [...state.reached.values()] });
   // Last, because replaying an open intent moves its partition's sequence back to just after itself.
   entries.push({ t: 'sequences', next: [...state.sequences] });

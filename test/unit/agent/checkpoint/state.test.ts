@@ -150,4 +150,23 @@ describe('a snapshot', () => {
       { numRuns: 500 },
     );
   });
+
+  test('damaged anywhere, its part before the damage sends the lines of open batches, or has them read again', () => {
+    const state = fold([
+      FILE,
+      { t: 'intent', ...someIntent({ n: 1, ranges: [range(0, 10)] }) },
+      { t: 'intent', ...someIntent({ n: 2, ranges: [range(10, 20)] }) },
+      { t: 'intent', ...someIntent({ n: 3, ranges: [range(20, 30)] }) },
+      { t: 'commit', n: 1, offset: 0 },
+      { t: 'commit', n: 3, offset: 2 },
+    ]);
+    const entries = snapshot(state);
+    const lengths = Array.from({ length: entries.length + 1 }, (_, kept) => kept);
+    const losing = lengths.filter((kept) => {
+      const left = fold(entries.slice(0, kept));
+      return !left.open.has(2) && (left.files.get('fd-1-1')?.offset ?? 0) > 10;
+    });
+    expect(losing).toEqual([]);
+    expect(fold(entries)).toEqual(state);
+  });
 });
