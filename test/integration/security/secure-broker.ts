@@ -39,8 +39,14 @@ function makeCertificate(directory: string): { keystore: string; caFile: string 
   return { keystore, caFile };
 }
 
-/** A broker of its own for this test, with a second listener that wants TLS and SASL (PLAIN, SCRAM-SHA-256 or -512). */
-export async function startSecureBroker(directory: string): Promise<SecureBroker> {
+/**
+ * A broker of its own for this test, with a second listener that wants TLS and SASL (PLAIN, SCRAM-SHA-256 or -512), and
+ * further `settings`.
+ */
+export async function startSecureBroker(
+  directory: string,
+  settings: Record<string, string> = {},
+): Promise<SecureBroker> {
   const { keystore, caFile } = makeCertificate(directory);
   const [plain, controller, secure, s3] = await findFreePorts(4);
   const login = 'org.apache.kafka.common.security';
@@ -59,6 +65,7 @@ export async function startSecureBroker(directory: string): Promise<SecureBroker
       'ssl.keystore.location': keystore,
       'ssl.keystore.type': 'PKCS12',
       'ssl.keystore.password': STORE_PASSWORD,
+      ...settings,
     },
   });
   onTestFinished(() => stack.stop());
