@@ -2,6 +2,7 @@
  * The hole that a writer without O_APPEND leaves: after a truncation it goes on at its old offset, and the file begins
  * with NULs up to there. They were never written, and are passed over; NULs anywhere else are bytes like all others.
  */
+import type { Framing } from '../../shared/framing/framing.ts';
 import type { Journal } from '../checkpoint/journal.ts';
 import { readAt } from '../discover/fingerprint.ts';
 import type { LogFile } from './log-file.ts';
@@ -21,13 +22,21 @@ function leadingNuls(bytes: Buffer): number {
   return bytes.length;
 }
 
+/** Bytes of which a hole takes whole ones; undefined where NULs mean something: a length begins with them. */
+function holeUnit(framing: Framing): 1 | 2 | undefined {
+  if (framing.type === 'length-prefixed') return undefined;
+  return framing.encoding === 'bytes' ? 1 : 2;
+}
+
 /** Moves the position behind the NULs that are there up to now. */
 export async function passHole(
   file: LogFile,
+  framing: Framing,
   journal: Journal,
   onHole: (bytes: number) => void,
 ): Promise<void> {
-  if (!mayBegin(file)) return;
+  const unitBytes = holeUnit(framing);
+  if (unitBytes === undefined || !mayBegin(file)) return;
   const from = file.position.offset;
   let to = from;
   while (to < file.sizeBytes && to - from < MAX_BYTES_PER_LOOK) {
@@ -36,6 +45,7 @@ export async function passHole(
     to += nuls;
     if (nuls < CHUNK_BYTES) break;
   }
+  to -= (to - from) % unitBytes; // a character in UTF-16 can begin with a NUL
   if (to === from) return;
   journal.append({ t: 'skip', id: file.state.id, to, skipping: false });
   file.position = { offset: to, skipping: false };

@@ -188,7 +188,7 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
       file.grewMs = nowMs;
     }
     if (file.unproven !== false) await newcomers.look(file, stat);
-    await passHole(file, journal, options.onHole);
+    await passHole(file, options.framing, journal, options.onHole);
     await knowBetter(file, stat);
     if (!isLeft(file)) return;
     // Its last line will not be completed: read it again, as final.

@@ -70,7 +70,7 @@ export async function follower(directory: string, options: FollowerOptions = {})
       batcher: {
         roomBytes: chunkBytes,
         // As if every batch had its intent and its acknowledgement at once.
-        add: (file, { bytes, end, terminated, skipRest }) => {
+        add: (file, { bytes, end, terminated, skipRest, insideBytes, restBytes }) => {
           text += Buffer.from(bytes.subarray(0, end)).toString('latin1');
           const start = file.position.offset;
           const range = {
@@ -79,6 +79,8 @@ export async function follower(directory: string, options: FollowerOptions = {})
             end: start + end,
             terminated,
             skipRest,
+            insideBytes,
+            restBytes,
             crc32c: crc32c(bytes, 0, end),
           };
           const tail = crc32c(bytes, Math.max(0, end - MARK_BYTES), end);

@@ -1,22 +1,24 @@
 import { appendFile, open, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { LINES } from '../../../../shared/framing/framing.ts';
 import { tempDir } from '../../../support/temp-dir.ts';
-import { follower } from './follower.ts';
+import { follower, type FollowerOptions } from './follower.ts';
 
-async function setUp() {
+async function setUp(options: FollowerOptions = {}) {
   const directory = await tempDir();
   const log = join(directory, 'app.log');
   return {
     /** Writes where a writer without O_APPEND has got to. */
-    writeAt: async (position: number, text: string): Promise<void> => {
+    writeAt: async (position: number, text: string | Buffer): Promise<void> => {
       await appendFile(log, '');
       const handle = await open(log, 'r+');
-      await handle.write(text, position);
+      const bytes = Buffer.from(text);
+      await handle.write(bytes, 0, bytes.length, position);
       await handle.close();
     },
     truncate: (): Promise<void> => truncate(log),
-    f: await follower(directory),
+    f: await follower(directory, options),
   };
 }
 
@@ -74,5 +76,33 @@ test('NULs at the beginning of a file that was never truncated are bytes like ot
   const { f, writeAt } = await setUp();
   await writeAt(0, '\0\0\0a1\n');
   expect(await f.look()).toBe('\0\0\0a1\n');
+  expect(f.holes).toBe(0);
+});
+
+test('a hole in front of UTF-16 ends between two code units, although the first of them begins with a NUL', async () => {
+  const { f, writeAt, truncate } = await setUp({ framing: { ...LINES, encoding: 'utf-16be' } });
+  const before = Buffer.from('a1\na2\n', 'utf16le').swap16();
+  const after = Buffer.from('b1\n', 'utf16le').swap16();
+  await writeAt(0, before);
+  await f.idle(2_000);
+  await truncate();
+  await writeAt(before.length, after);
+  expect(await f.idle(2_000)).toBe(after.toString('latin1'));
+  expect(f.holes).toBe(before.length);
+});
+
+test('NULs in front of records with a length are lengths', async () => {
+  const framing = {
+    type: 'length-prefixed',
+    prefixSize: 4,
+    byteOrder: 'big-endian',
+    maxFrameBytes: 1_000,
+  } as const;
+  const { f, writeAt, truncate } = await setUp({ framing });
+  await writeAt(0, '\0\0\0\x05hello');
+  await f.idle(2_000);
+  await truncate();
+  await writeAt(0, '\0\0\0\0\0\0\0\x02hi');
+  expect(await f.idle(2_000)).toBe('\0\0\0\0\0\0\0\x02hi');
   expect(f.holes).toBe(0);
 });
