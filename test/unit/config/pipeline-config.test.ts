@@ -19,6 +19,11 @@ function parse(text: string, agent = ONE) {
   return parsePipeline('/etc/skald/pipelines/access-log.yaml', text, agent, {});
 }
 
+/** JSON has no \\0 and \\x. */
+function unescaped(yaml: string): string {
+  return yaml.replace('\\0', '\\u0000').replace('\\x', '\\u00');
+}
+
 function kafka(settings: string) {
   return `files: {include: [/a]}\nkafka: {topic: t, ${settings}}\n`;
 }
@@ -95,6 +100,72 @@ describe('levels and codecs', () => {
     ['cluster: other', 'kafka.cluster: must be a cluster of the host file: main'],
   ])('%s is refused', (settings, message) => {
     expect(() => parse(kafka(settings))).toThrow(message);
+  });
+});
+
+describe('framing', () => {
+  const framing = (settings: string) => parse(`${MINIMAL}framing: {${settings}}\n`).framing;
+
+  test('each type has its own settings and defaults', () => {
+    expect(framing('delimiter: "\\r\\n", encoding: utf-16').format).toEqual({
+      type: 'newline',
+      delimiter: '\r\n',
+      stripCarriageReturn: false,
+      encoding: 'utf-16',
+    });
+    expect(framing("type: multiline, startPattern: '^\\d{4}-'")).toMatchObject({
+      format: { type: 'multiline', matches: 'start', pattern: '^\\d{4}-', delimiter: '\n' },
+      recordTimeoutMs: 2_000,
+    });
+    expect(framing("type: multiline, continuePattern: '^\\s', timeoutMs: 5s")).toMatchObject({
+      format: { matches: 'continue', pattern: '^\\s' },
+      recordTimeoutMs: 5_000,
+    });
+    expect(framing('type: length-prefixed').format).toEqual({
+      type: 'length-prefixed',
+      prefixSize: 4,
+      byteOrder: 'big-endian',
+      maxFrameBytes: 67_108_864,
+    });
+  });
+
+  test.each(['"\\0"', '"\\r\\n"', '"\\x1e"', '"€€€€€"'])('delimiter %s', (delimiter) => {
+    expect(framing(`delimiter: ${delimiter}`).format).toMatchObject({
+      delimiter: JSON.parse(unescaped(delimiter)),
+    });
+  });
+
+  test.each([
+    ['delimiter: ""', 'framing.delimiter: must not be empty'],
+    ['delimiter: "12345678901234567"', 'framing.delimiter: must be at most 16 bytes of UTF-8'],
+    ['delimiter: 0', 'framing.delimiter: must be text, not a number; put it in quotes'],
+    ['encoding: utf-8', 'framing.encoding: must be one of bytes, utf-16, utf-16le, utf-16be'],
+    ['type: multiline', 'framing.startPattern: is missing; multiline needs startPattern or continuePattern'],
+    [
+      'type: multiline, startPattern: a, continuePattern: b',
+      'framing.continuePattern: must not be there beside startPattern',
+    ],
+    [
+      "type: multiline, startPattern: '^('",
+      'framing.startPattern: must be a regular expression of JavaScript',
+    ],
+    [
+      "type: multiline, startPattern: '^(?!x)'",
+      'framing.startPattern: must be a pattern that can be matched in linear time',
+    ],
+    [
+      'startPattern: a',
+      'framing.startPattern: is not for type newline, only for multiline: remove it, or change the type',
+    ],
+    ['timeoutMs: 5s', 'framing.timeoutMs: is not for type newline, only for multiline'],
+    [
+      'type: length-prefixed, delimiter: x',
+      'framing.delimiter: is not for type length-prefixed, only for newline and multiline',
+    ],
+    ['type: multiline, startPattern: a, prefixSize: 4', 'framing.prefixSize: is not for type multiline'],
+    ['type: length-prefixed, prefixSize: 3', 'framing.prefixSize: must be 2, or 4, or 8'],
+  ])('%s is refused', (settings, message) => {
+    expect(() => framing(settings)).toThrow(message);
   });
 });
 
