@@ -13,11 +13,13 @@ import { openCluster } from '../shared/kafka/cluster.ts';
 import { AGENT_METRICS, createAgentMetrics } from '../shared/telemetry/agent-metrics.ts';
 import { forgetSeries } from '../shared/telemetry/forget-series.ts';
 import type { Logger } from '../shared/telemetry/logger.ts';
+import { repeatedLog } from '../shared/telemetry/repeated-log.ts';
 import { createRegistry } from '../shared/telemetry/metrics.ts';
 import { startStatusServer } from '../shared/telemetry/status-server.ts';
 import { agentReport } from './agent-report.ts';
 import { pooledEncoder } from './batch/encoder.ts';
 import { openJournalFile } from './checkpoint/journal-file.ts';
+import { createDirectoryWatches } from './discover/directory-watches.ts';
 import { nodeFileSystem } from './discover/file-system.ts';
 import { memoryBudget } from './memory-budget.ts';
 import { type RunningPipeline, startPipeline } from './pipeline.ts';
@@ -27,6 +29,7 @@ import { startReloading } from './reload.ts';
 import { sharedClusters } from './shared-clusters.ts';
 import { lockStateDirectory } from './state-lock.ts';
 import { STATUS_FILE, startStatusFile } from './status-file.ts';
+import { createOpenFiles } from './tail/open-files.ts';
 
 export interface AgentOptions {
   config: AgentConfig;
@@ -48,6 +51,8 @@ export interface RunningAgent {
   readonly done: Promise<void>;
 }
 
+const REPEATED_LOG_MS = 60_000;
+
 /** Runs with whatever pipelines there are, also with none. @throws SkaldError STATE_DIR_LOCKED, STATE_DIR_UNUSABLE, STATUS_LISTEN_FAILED */
 export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   const { config, logger } = options;
@@ -65,6 +70,13 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   let closing: Promise<void> | undefined;
   /** Of the pipelines that have ended with the agent; for its last words. */
   const lastStatus: PipelineStatus[] = [];
+  const openFiles = createOpenFiles(nodeFileSystem, limits.maxOpenFiles);
+  const watches = createDirectoryWatches({
+    fs: nodeFileSystem,
+    maxWatches: limits.maxWatchedDirectories,
+    clock,
+    log: repeatedLog({ logger, clock, intervalMs: REPEATED_LOG_MS }),
+  });
   const directoryOf = (name: string): string => path.join(stateDir, 'pipelines', name);
 
   const startOne = async (pipeline: PipelineConfig): Promise<RunningPipeline> => {
@@ -84,7 +96,8 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
         metadataMaxAgeMs: config.clusters[cluster]!.metadataMaxAgeMs,
         journalFile: await openJournalFile(path.join(directoryOf(pipeline.name), 'journal')),
         fsyncPolicy: config.journal,
-        maxOpenFiles: limits.maxOpenFiles,
+        openFiles,
+        watches,
         encoder,
         encodeAhead: limits.encodeThreads + 1,
         budget: share,

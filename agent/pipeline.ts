@@ -9,6 +9,7 @@ import type { KafkaCluster } from '../shared/kafka/cluster.ts';
 import type { AgentMetrics } from '../shared/telemetry/agent-metrics.ts';
 import type { Logger } from '../shared/telemetry/logger.ts';
 import { repeatedLog } from '../shared/telemetry/repeated-log.ts';
+import { createAttention } from './attention.ts';
 import { createBatcher } from './batch/batcher.ts';
 import type { EncodedPart, EncodeJob, JobSegment } from './batch/encode-batches.ts';
 import { encodeQueue } from './batch/encode-queue.ts';
@@ -17,6 +18,7 @@ import { recordLimit } from './batch/record-limit.ts';
 import { type FsyncPolicy, openJournal } from './checkpoint/journal.ts';
 import type { JournalFile } from './checkpoint/journal-file.ts';
 import type { Intent } from './checkpoint/state.ts';
+import type { DirectoryWatches } from './discover/directory-watches.ts';
 import type { FileSystem } from './discover/file-system.ts';
 import type { BudgetShare } from './memory-budget.ts';
 import { byteRate } from './byte-rate.ts';
@@ -30,6 +32,7 @@ import { type BatchSettings, settingsOf } from './publish/seal.ts';
 import { watchTopic } from './publish/topic-view.ts';
 import { beginningAt, type LogFile } from './tail/log-file.ts';
 import { createLogFiles } from './tail/log-files.ts';
+import type { OpenFiles } from './tail/open-files.ts';
 import { createReader } from './tail/reader.ts';
 import { rebuildIntent } from './checkpoint/rebuild.ts';
 import { pipelineCounts } from './pipeline-counts.ts';
@@ -42,7 +45,9 @@ export interface PipelineOptions {
   metadataMaxAgeMs: number;
   journalFile: JournalFile;
   fsyncPolicy: FsyncPolicy;
-  maxOpenFiles: number;
+  /** Those of all pipelines. */
+  openFiles: OpenFiles;
+  watches: DirectoryWatches;
   encoder: BatchEncoder;
   /** Encode jobs that may be under way at once; keeps the workers busy and the queue short. */
   encodeAhead: number;
@@ -72,7 +77,7 @@ const REPEATED_LOG_MS = 60_000;
 export async function startPipeline(options: PipelineOptions): Promise<RunningPipeline> {
   const { config, cluster, encoder, budget, fs, clock, random } = options;
   const { topic, batchBytes, lingerMs } = config.kafka;
-  const { scanIntervalMs, pollIntervalMs, closeRotatedAfterMs, partialLineTimeoutMs } = config.discovery;
+  const { watch, ...discovery } = config.discovery;
   const logger = options.logger.child({ pipeline: config.name });
   const problems = recordProblems(repeatedLog({ logger, clock, intervalMs: REPEATED_LOG_MS }), clock);
   const { log } = problems;
@@ -94,6 +99,11 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
   const stopReading = new AbortController();
   /** Aborts waiting for brokers. */
   const giveUp = new AbortController();
+  /** What the two loops below sleep on: an idle pipeline has nothing that ticks. */
+  const names = createAttention(clock);
+  const contents = createAttention(clock);
+  stopReading.signal.addEventListener('abort', names.wake, { once: true });
+  stopReading.signal.addEventListener('abort', contents.wake, { once: true });
 
   const files = createLogFiles({
     fs,
@@ -101,10 +111,12 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     include: config.files.include,
     exclude: config.files.exclude,
     startAt: config.startAt,
-    closeRotatedAfterMs,
-    partialLineTimeoutMs,
+    ...discovery,
     framing: config.framing.format,
-    maxOpenFiles: options.maxOpenFiles,
+    openFiles: options.openFiles,
+    watches: watch === 'auto' ? options.watches : undefined,
+    wakeNames: names.wake,
+    wakeContents: contents.wake,
     onLost: counts.lost,
     onHole: counts.hole,
     clock,
@@ -138,6 +150,7 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
       progress.acknowledged(batch.intent);
       carried.add(batch.rawBytes);
       ({ partition } = batch.intent);
+      contents.wake(); // its commit is to be written
     },
     onReplaced: counts.replaced,
     onReleased: (bytes) => budget.give(bytes),
@@ -226,7 +239,7 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     maxRecordBytes,
     oversize,
     framing: format,
-    partialLineTimeoutMs,
+    partialLineTimeoutMs: discovery.partialLineTimeoutMs,
     recordTimeoutMs,
     onSkipped: (bytes, records) => counts.skipped(bytes, records, oversize),
     onCut: () => counts.oversized(1, oversize),
@@ -243,11 +256,11 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
       : rateLimit({ bytesPerSecond, burstBytes, onLimited: counts.rateLimited, clock });
 
   /** Goes on while brokers hold up the reading: a file that comes and is rotated away unseen would be lost. */
-  const keepScanning = async (): Promise<void> => {
+  const keepLooking = async (): Promise<void> => {
     while (!stopReading.signal.aborted) {
-      await clock.sleep(scanIntervalMs, stopReading.signal);
+      await names.wait(files.lookLeftMs());
       if (stopReading.signal.aborted) return;
-      await files.scan();
+      if (files.lookLeftMs() <= 0) await files.look();
       await journal.flush(); // what was found is found again after a crash, under whatever name
     }
   };
@@ -256,7 +269,6 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     await publisher.resume();
     // Without the topic nothing could be sent: leave the lines where they are safe, in their files.
     await topicWatch.first(stopReading.signal);
-    let polledMs = clock.monotonicMs();
     /** Where the limit stopped the last round: the next one begins there, so that the first file does not get it all. */
     let next: LogFile | undefined;
     while (!stopReading.signal.aborted) {
@@ -271,20 +283,17 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
           break;
         }
         const { offset } = file.position;
-        if (await reader.readSome(file, maxBytes)) progressed = true;
+        if ((await files.use(file, (open) => reader.readSome(open, maxBytes))) === true) progressed = true;
         rate.took(Math.max(0, file.position.offset - offset));
         await batcher.handOverIfDue();
       }
       await batcher.handOverIfDue();
       if (!progressed) {
-        const quietMs = Math.max(1, Math.min(pollIntervalMs, batcher.lingerLeftMs(), rate.waitMs()));
-        await clock.sleep(quietMs, stopReading.signal);
+        const looksLeftMs = Math.min(files.pollLeftMs(), journal.flushLeftMs());
+        await contents.wait(Math.min(looksLeftMs, batcher.lingerLeftMs(), rate.waitMs()));
       }
-      if (!progressed || clock.monotonicMs() - polledMs >= pollIntervalMs) {
-        polledMs = clock.monotonicMs();
-        await files.poll();
-        await journal.flush();
-      }
+      if (files.pollLeftMs() <= 0) await files.poll();
+      if (journal.flushLeftMs() <= 0) await journal.flush();
     }
     await batcher.handOver();
     await queue.drained();
@@ -292,8 +301,9 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
 
   const run = async (): Promise<void> => {
     await files.scan();
+    await journal.flush();
     try {
-      await Promise.all([carry(), keepScanning()]);
+      await Promise.all([carry(), keepLooking()]);
     } finally {
       stopReading.abort(); // when one of the two has failed
     }

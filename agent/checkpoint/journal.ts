@@ -30,11 +30,15 @@ export interface Journal {
   append(...entries: Entry[]): void;
   /** Never rejects: with a disk that fails, delivery goes on and the risk is said once and counted. */
   flush(): Promise<void>;
+  /** Until `flush` has something to do for entries that nobody waits for; Infinity while it has not. */
+  flushLeftMs(): number;
   close(): Promise<void>;
 }
 
 /** A journal this much longer than its snapshot is rewritten. */
 const COMPACT_SLACK_BYTES = 4 * 1024 * 1024;
+/** Longest wait of entries whose loss costs nothing but work, such as commits: the broker knows what it has. */
+const FLUSH_AFTER_MS = 250;
 /** How long a failing disk is left alone between two tries to write the whole state anew. */
 const REPAIR_INTERVAL_MS = 5_000;
 
@@ -80,6 +84,7 @@ export async function openJournal(options: {
   const state = await recover(file, emptyState(options.pipeline, options.topic), logger);
 
   let queued: Entry[] = [];
+  let queuedSinceMs = 0;
   /** The last group being written, and the one that will be written after it: it takes what is queued when it begins. */
   let writing: Promise<void> = Promise.resolve();
   let scheduled: Promise<void> | undefined;
@@ -162,9 +167,18 @@ export async function openJournal(options: {
     state,
     append: (...entries) => {
       for (const entry of entries) apply(state, entry);
+      if (queued.length === 0) queuedSinceMs = clock.monotonicMs();
       queued.push(...entries);
     },
     flush,
+    flushLeftMs: () => {
+      const writeAtMs = queued.length > 0 ? queuedSinceMs + FLUSH_AFTER_MS : Infinity;
+      const synced = unsyncedSinceMs === undefined || policy.fsync === 'never';
+      const syncAtMs = synced ? Infinity : unsyncedSinceMs! + policy.fsyncIntervalMs;
+      const repairAtMs = failedAtMs === undefined ? -Infinity : failedAtMs + REPAIR_INTERVAL_MS;
+      const dueMs = failedAtMs === undefined ? Math.min(writeAtMs, syncAtMs) : repairAtMs;
+      return dueMs - clock.monotonicMs();
+    },
     close: async () => {
       await flush();
       try {

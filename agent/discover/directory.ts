@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { FileSystem } from './file-system.ts';
-import type { FoundFile } from './scan.ts';
+import type { FoundFile } from './paths-now.ts';
 
 /** The regular files of a directory by device and inode. */
 export interface Directory {

@@ -29,8 +29,6 @@ export interface OpenFile {
 export interface GlobResult {
   /** Absolute paths of whatever a glob of `include` and none of `exclude` matches. */
   paths: string[];
-  /** Those of them that are symbolic links. */
-  links: string[];
   /** Directories that the globs lead into and that could not be listed for lack of permission. */
   unreadable: string[];
 }

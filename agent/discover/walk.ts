@@ -60,16 +60,13 @@ export async function walk(
   enter: (directory: string) => Promise<void>,
 ): Promise<GlobResult> {
   const globs = parseGlobs(include, exclude);
-  const found: GlobResult = { paths: [], links: [], unreadable: [] };
+  const found: GlobResult = { paths: [], unreadable: [] };
 
   const visit = async (directory: string, within: readonly string[]): Promise<void> => {
     const below: [path: string, kind: Kind][] = [];
     try {
       for await (const [path, kind] of entriesOf(directory, globs, () => enter(directory))) {
-        if (globs.matches(path)) {
-          found.paths.push(path);
-          if (kind === 'link') found.links.push(path);
-        }
+        if (globs.matches(path)) found.paths.push(path);
         if (kind !== 'other' && globs.leadsTo(path)) below.push([path, kind]);
       }
     } catch (error) {

@@ -14,9 +14,9 @@ import { deviceOf, listDirectory } from '../discover/directory.ts';
 import type { FileSystem, OpenFile } from '../discover/file-system.ts';
 import { lastMark } from '../discover/mark.ts';
 import { type Holding, holding } from '../discover/same-content.ts';
-import type { FoundFile } from '../discover/scan.ts';
+import type { FoundFile } from '../discover/paths-now.ts';
 import type { KnownFiles } from './known-files.ts';
-import { type LogFile, newLogFile } from './log-file.ts';
+import { type LogFile, newLogFile, type OpenLogFile } from './log-file.ts';
 import type { ReadPosition } from './read-result.ts';
 
 export interface DisplacedFile {
@@ -40,13 +40,15 @@ export interface Displaced {
   /** The same for a file that was not open, of which the journal knows as much as `state` says. */
   addKnown(state: FileState, by: Displacement): DisplacedFile;
   /** The displaced content that `file`, of which nothing was carried, holds. */
-  match(file: LogFile): Promise<{ found: DisplacedFile; how: Holding } | undefined>;
+  match(file: OpenLogFile): Promise<{ found: DisplacedFile; how: Holding } | undefined>;
   /** Reading goes on in `file`, which holds all that was read, and is a copy of it. */
   goOnIn(file: LogFile, found: DisplacedFile): void;
   /** `file` is a copy that ends before the place up to which the original was read: there is nothing in it to read. */
   passOver(file: LogFile, found: DisplacedFile): void;
   /** Looks for copies that the globs do not match, and gives up what was not found. */
   look(): Promise<void>;
+  /** Monotonic time at which `look` has something to do; Infinity without any. */
+  readonly nextMs: number;
 }
 
 export interface DisplacedOptions {
@@ -55,6 +57,9 @@ export interface DisplacedOptions {
   known: KnownFiles;
   /** By device and inode. */
   files: Map<string, LogFile>;
+  open(path: string): Promise<OpenFile>;
+  /** Another file is followed from now on. */
+  follow(file: LogFile): void;
   /** Whether the globs have found a file with this key, or are about to follow it. */
   isTaken(key: string): boolean;
   /** Bytes that nobody can read any more. */
@@ -67,6 +72,8 @@ export interface DisplacedOptions {
 /** A copy exists before its original is emptied. It may be renamed in this time, and be missed by a look. */
 export const SEARCH_MS = 15_000;
 const FIRST_LOOK_AGAIN_MS = 250;
+/** How often it is seen whether an intent that holds up the end of a record is settled. */
+const SETTLED_LOOK_MS = 1_000;
 /** Files of a directory that are opened and compared in one look, the most recently written first. */
 const MAX_COMPARED = 64;
 
@@ -142,7 +149,7 @@ export function createDisplaced(options: DisplacedOptions): Displaced {
     known.moved(one.state, stat, path, true);
     const { position, mark, insideLongLine, predecessor } = one;
     const base = newLogFile(one.state, handle, stat, clock.monotonicMs());
-    files.set(stat.key, {
+    options.follow({
       ...base,
       position,
       mark,
@@ -162,7 +169,7 @@ export function createDisplaced(options: DisplacedOptions): Displaced {
       .slice(0, MAX_COMPARED);
     let best: { found: FoundFile; handle: OpenFile } | undefined;
     for (const { path } of candidates) {
-      const handle = await fs.open(path).catch(() => undefined); // gone meanwhile, or not ours to read
+      const handle = await options.open(path).catch(() => undefined); // gone meanwhile, or not ours to read
       if (handle === undefined) continue;
       const stat = await handle.stat();
       const whole = (await holding(handle, stat.sizeBytes, contentOf(one))) === 'whole';
@@ -192,7 +199,16 @@ export function createDisplaced(options: DisplacedOptions): Displaced {
     if (state.displaced !== undefined) addKnown(state, state.displaced.by);
   }
 
+  const dueMs = (one: DisplacedFile): number => {
+    const endMs = one.sinceMs + SEARCH_MS;
+    if (one.givenUp || one.nextLookMs >= endMs) return Math.max(endMs, one.nextLookMs);
+    return one.state.displaced?.by === 'emptied' ? one.nextLookMs : endMs;
+  };
+
   return {
+    get nextMs() {
+      return Math.min(Infinity, ...[...displaced].map(dueMs));
+    },
     add: (file, by) => {
       const { state, position, mark, insideLongLine, predecessor, modifiedMs } = file;
       journal.append({ t: 'displaced', id: state.id, by, seenBytes: file.sizeBytes });
@@ -245,6 +261,7 @@ export function createDisplaced(options: DisplacedOptions): Displaced {
       const nowMs = clock.monotonicMs();
       for (const one of displaced) {
         if (one.givenUp || nowMs - one.sinceMs >= SEARCH_MS) {
+          one.nextLookMs = nowMs + SETTLED_LOOK_MS;
           if (!isWaitedFor(one)) giveUp(one);
         } else if (nowMs >= one.nextLookMs && one.state.displaced?.by === 'emptied') {
           one.nextLookMs = nowMs + one.lookAgainMs;

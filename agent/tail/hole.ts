@@ -5,7 +5,7 @@
 import type { Framing } from '../../shared/framing/framing.ts';
 import type { Journal } from '../checkpoint/journal.ts';
 import { readAt } from '../discover/fingerprint.ts';
-import type { LogFile } from './log-file.ts';
+import type { LogFile, OpenLogFile } from './log-file.ts';
 
 const CHUNK_BYTES = 256 * 1024;
 /** What one look passes over: a second of nothing but NULs would keep the other files waiting. */
@@ -30,7 +30,7 @@ function holeUnit(framing: Framing): 1 | 2 | undefined {
 
 /** Moves the position behind the NULs that are there up to now. */
 export async function passHole(
-  file: LogFile,
+  file: OpenLogFile,
   framing: Framing,
   journal: Journal,
   onHole: (bytes: number) => void,

@@ -7,7 +7,12 @@ import type { ReadPosition } from './read-result.ts';
 export interface LogFile {
   /** The journal's record of it; its offset trails `position` by what is read and has no intent yet. */
   state: FileState;
-  handle: OpenFile;
+  /** Undefined while it is closed: it is idle, or others needed its place. */
+  handle: OpenFile | undefined;
+  /** Uses of the handle that are under way; it is not closed meanwhile. */
+  uses: number;
+  /** Monotonic time of the last use of the handle. */
+  usedMs: number;
   position: ReadPosition;
   /** What was read in front of the position; undefined when that is not known. */
   mark: Mark | undefined;
@@ -28,6 +33,8 @@ export interface LogFile {
   lookedMs: number;
   /** Monotonic time at which its size last changed. */
   grewMs: number;
+  /** Monotonic time at which a change of it was last told. */
+  toldMs: number;
   /** The file that had this one's name before it; its backlog is read first. */
   predecessor: Pick<FileState, 'id' | 'key'> | undefined;
   /**
@@ -41,7 +48,16 @@ export interface LogFile {
   refused: boolean;
   /** No path that the globs match leads to it any more: renamed out of them, replaced, or deleted. */
   detached: boolean;
+  /** The paths that the globs match and that lead to it: several with hard links and symbolic links. */
+  names: string[];
+  /** Monotonic time of the next look at its names; -Infinity while there is none to come. */
+  namesDueMs: number;
+  /** Monotonic time of the next look into it for no other occasion; undefined while there is none to come. */
+  contentDueMs: number | undefined;
 }
+
+/** A file while its handle is used. */
+export type OpenLogFile = LogFile & { handle: OpenFile };
 
 /** The same files in the same order, from `first` on and around; as they are when it is not among them. */
 export function beginningAt(files: LogFile[], first: LogFile | undefined): LogFile[] {
@@ -115,6 +131,8 @@ export function newLogFile(
   return {
     state,
     handle,
+    uses: 0,
+    usedMs: nowMs,
     position: { offset, skipping, restBytes },
     mark: lastMark(state),
     changed: false,
@@ -126,7 +144,11 @@ export function newLogFile(
     waits: false,
     lookedMs: nowMs,
     grewMs: nowMs,
+    toldMs: -Infinity,
     hold: undefined,
     refused: false,
+    names: [],
+    namesDueMs: -Infinity,
+    contentDueMs: undefined,
   };
 }

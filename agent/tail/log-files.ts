@@ -1,6 +1,7 @@
 /**
  * The files of one pipeline: found by globs, known by device, inode and first bytes, followed through renames and
- * truncation until they are finished.
+ * truncation until they are finished. Names are looked at by one loop (file-names.ts has them), contents by another, which
+ * brokers may hold up for hours.
  */
 import { dirname } from 'node:path';
 import type { Clock } from '../../shared/clock.ts';
@@ -9,18 +10,30 @@ import type { Framing } from '../../shared/framing/framing.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
 import type { RepeatedLog } from '../../shared/telemetry/repeated-log.ts';
 import type { Journal } from '../checkpoint/journal.ts';
-import { type FileState, hasOpenIntent } from '../checkpoint/state.ts';
+import { filesOfOpenIntents, type FileState } from '../checkpoint/state.ts';
 import { listDirectory } from '../discover/directory.ts';
+import type { DirectoryWatches } from '../discover/directory-watches.ts';
 import type { FileStat, FileSystem, OpenFile } from '../discover/file-system.ts';
 import { FINGERPRINT_BYTES, fingerprintOf, fits } from '../discover/fingerprint.ts';
-import { type FoundFile, scan } from '../discover/scan.ts';
+import { bornApart } from '../discover/identity.ts';
 import { absentFiles } from './absent-files.ts';
-import { createKnownFiles } from './known-files.ts';
+import { dueQueue } from './due-queue.ts';
+import { createFileNames, SLOW_LOOK_MS } from './file-names.ts';
 import { createDisplaced } from './displaced.ts';
 import { passHole } from './hole.ts';
-import { hasWork, isFinal, isLeft, type LogFile, newLogFile, waitsForPredecessor } from './log-file.ts';
+import { createKnownFiles } from './known-files.ts';
+import {
+  hasWork,
+  isFinal,
+  isLeft,
+  type LogFile,
+  newLogFile,
+  type OpenLogFile,
+  waitsForPredecessor,
+} from './log-file.ts';
 import { createNewcomers, patienceMs } from './newcomers.ts';
-import { watchTruncation } from './truncation.ts';
+import type { OpenFiles } from './open-files.ts';
+import { isStillThere, watchTruncation } from './truncation.ts';
 
 export interface LogFilesOptions {
   fs: FileSystem;
@@ -28,12 +41,21 @@ export interface LogFilesOptions {
   include: readonly string[];
   exclude: readonly string[];
   startAt: 'beginning' | 'end';
+  scanIntervalMs: number;
+  pollIntervalMs: number;
+  closeIdleAfterMs: number;
   closeRotatedAfterMs: number;
   partialLineTimeoutMs: number;
   framing: Framing;
-  maxOpenFiles: number;
+  openFiles: OpenFiles;
+  /** Undefined: everything is polled. */
+  watches: DirectoryWatches | undefined;
+  /** `scan` or `look` has something to do. */
+  readonly wakeNames: () => void;
+  /** `poll` has something to do. */
+  readonly wakeContents: () => void;
   /** Bytes that went away unread. */
-  readonly onLost: (bytes: number, reason: 'truncated' | 'read-error') => void;
+  readonly onLost: (bytes: number, reason: 'truncated' | 'read-error' | 'deleted') => void;
   /** Bytes of a hole, which nobody ever wrote, were passed over. */
   readonly onHole: (bytes: number) => void;
   clock: Clock;
@@ -43,12 +65,20 @@ export interface LogFilesOptions {
 
 export interface LogFiles {
   readonly all: Iterable<LogFile>;
-  /** Looks for new, renamed and vanished files. */
+  /** Looks at all globs and names. */
   scan(): Promise<void>;
-  /** Looks for new bytes and truncation in the open files, and lets finished ones go. */
+  /** Looks at the names of which changes were told, and at those that are due. */
+  look(): Promise<void>;
+  /** Until `look` has something to do; Infinity while it has not. */
+  lookLeftMs(): number;
+  /** Looks for new bytes and truncation in the files that have changed, and lets finished ones go. */
   poll(): Promise<void>;
-  /** Files with something to read, the least recently written first. */
+  /** Until `poll` has something to do; Infinity while it has not. */
+  pollLeftMs(): number;
+  /** Files with something to read, those first that had something first. */
   withWork(): LogFile[];
+  /** Uses an open file, opening it if need be; undefined when that cannot be now. */
+  use<T>(file: LogFile, work: (file: OpenLogFile) => Promise<T>): Promise<T | undefined>;
   /** Opens a file for reading old bytes again; undefined when it cannot be found any more. Close it when done. */
   reopen(id: string): Promise<OpenFile | undefined>;
   close(): Promise<void>;
@@ -56,90 +86,189 @@ export interface LogFiles {
 
 /** How often files that left the globs are looked for: they may have grown, or be gone and ready to be forgotten. */
 const ABSENT_INTERVAL_MS = 60_000;
+/** Looks into files that change all the time are this far apart at least. */
+const MIN_GAP_MS = 100;
+/** A renamed file that was quiet for a minute is looked into every six seconds. */
+const QUIET_SHARE = 0.1;
+/** So many new files are opened between two flushes of the journal. */
+const FLUSH_EVERY = 1_000;
+
+function withHandle(file: LogFile): OpenLogFile {
+  // Whoever uses a file has opened it, and it is not closed meanwhile.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  return file as OpenLogFile;
+}
 
 export function createLogFiles(options: LogFilesOptions): LogFiles {
-  const { fs, journal, clock, logger, log } = options;
+  const { fs, journal, clock, logger, log, openFiles, pollIntervalMs } = options;
   /** By device and inode. */
   const files = new Map<string, LogFile>();
   /** Keys of files that are about to be in there. */
   const adopting = new Set<string>();
+  /** Files into which a look is due because something may have changed. */
+  let changed = new Set<LogFile>();
+  const ready = new Set<LogFile>();
+  const contentDue = dueQueue<LogFile>((file) => file.contentDueMs!);
+  const gapMs = Math.min(MIN_GAP_MS, pollIntervalMs);
+  let polledMs = -Infinity;
   let scanned = false;
+  let opened = 0;
+  /** Until then nobody asks for one more open file: everything that is open is needed. */
+  let fullUntilMs = -Infinity;
   let lookedForAbsentMs = -Infinity;
   /** A pipeline that never ran before gives startAt its meaning. */
   const firstRun = journal.state.nextFile === 1;
+  /** Who had which path last, and when the agent ended: a file that has it now comes after that one. */
+  const formerHolders = new Map([...journal.state.files.values()].map((state) => [state.path, state]));
 
+  const { onLost } = options;
   const known = createKnownFiles({
     journal,
     framing: options.framing,
-    onDisplaced: (state, by) => displaced.addKnown(state, by),
+    onDisplaced: (state, by) => {
+      displaced.addKnown(state, by);
+      options.wakeContents();
+    },
     logger,
   });
-  const { onLost } = options;
-  const displaced = createDisplaced({
-    fs,
-    journal,
-    known,
-    files,
-    isTaken: (key) => files.has(key) || adopting.has(key),
-    onLost,
-    clock,
-    logger,
-    log,
-  });
-  const truncation = watchTruncation({ known, displaced, onLost, logger });
-  const newcomers = createNewcomers({ files, displaced, clock, logger });
+
+  const isFollowed = (file: LogFile): boolean => files.get(file.state.key) === file;
+
+  const lookSoon = (file: LogFile): void => {
+    changed.add(file);
+    options.wakeContents();
+  };
+  /** A look into a file after a while, whether anything has changed or not; an earlier one that is due stays. */
+  const lookLater = (file: LogFile, afterMs: number): void => {
+    if (file.contentDueMs !== undefined) return;
+    file.contentDueMs = clock.monotonicMs() + afterMs;
+    contentDue.add(file);
+  };
+
+  const begin = (file: LogFile): void => {
+    files.set(file.state.key, file);
+    openFiles.used(file);
+    newcomers.note(file);
+    lookSoon(file);
+  };
 
   /** Found at the start of the agent, and unchanged for so long that nobody can be copying it just now. */
-  const isSettled = ({ modifiedMs, bornNs = 0, sizeBytes }: FileStat): boolean =>
+  const isOld = ({ modifiedMs, bornNs = 0, sizeBytes }: FileStat): boolean =>
     !scanned && clock.nowMs() - Math.max(modifiedMs, bornNs / 1e6) > patienceMs(sizeBytes);
 
-  const adopt = async (path: string, detached: boolean, predecessor?: FileState): Promise<void> => {
-    const handle = await fs.open(path);
+  /** Whether the file has to be told from a copy before it is carried. */
+  const unproven = (state: FileState, stat: FileStat, detached: boolean): LogFile['unproven'] => {
+    if (state.offset > 0 || detached || state.afterTruncation === true) return false;
+    return isOld(stat) ? 'old' : 'new';
+  };
+
+  /** Opens what `path` leads to now and follows it, unless it is followed already. */
+  const adopt = async (path: string, detached: boolean, predecessor?: FileState): Promise<LogFile> => {
+    const handle = await openFiles.open(path);
+    let key: string | undefined;
     try {
       const stat = await handle.stat();
-      if (files.has(stat.key)) {
+      const already = files.get(stat.key);
+      if (already !== undefined) {
         await handle.close(); // another name of a file that was opened a moment ago
-        return;
+        return already;
       }
-      adopting.add(stat.key);
+      key = stat.key;
+      adopting.add(key);
       const fromEnd = options.startAt === 'end' && firstRun && !scanned;
       const state = await known.recognise(handle, stat, path, fromEnd ? stat.sizeBytes : 0);
-      adopting.delete(stat.key);
-      const file = { ...newLogFile(state, handle, stat, clock.monotonicMs()), detached };
-      const before = predecessor && { id: predecessor.id, key: predecessor.key };
-      const proven = state.offset > 0 || detached || state.afterTruncation === true;
-      const unproven = proven ? false : isSettled(stat) ? 'old' : 'new';
-      files.set(stat.key, { ...file, unproven, predecessor: before });
-      newcomers.note(files.get(stat.key)!);
+      const file: LogFile = {
+        ...newLogFile(state, handle, stat, clock.monotonicMs()),
+        detached,
+        unproven: unproven(state, stat, detached),
+        predecessor: predecessor && { id: predecessor.id, key: predecessor.key },
+      };
+      begin(file);
       const { offset } = state;
       logger.debug({ path, file: state.id, offset, sizeBytes: stat.sizeBytes }, 'following a file');
+      return file;
     } catch (error) {
-      adopting.clear();
       await handle.close();
       throw error;
+    } finally {
+      if (key !== undefined) adopting.delete(key);
     }
   };
 
-  const adoptOrComplain = async (path: string, predecessor: FileState | undefined): Promise<void> => {
-    if (files.size >= options.maxOpenFiles) {
-      log.warn(
-        'open files',
-        { path, maxOpenFiles: options.maxOpenFiles },
-        'limits.maxOpenFiles is reached; further files wait',
-      );
-      return;
-    }
+  const adoptOrComplain = async (
+    path: string,
+    predecessor: FileState | undefined,
+  ): Promise<LogFile | 'gone' | 'refused'> => {
     try {
-      await adopt(path, false, predecessor);
+      return await adopt(path, false, predecessor);
     } catch (error) {
       const code = errnoOf(error);
-      if (code === 'ENOENT') return; // renamed or deleted just now; the next look finds it
-      log.error(
-        `open ${path}`,
-        { path, err: error },
-        `cannot read a log file: ${messageOf(error)}; trying again at each look`,
-      );
+      if (code === 'ENOENT') return 'gone'; // renamed or deleted just now; the next look finds it
+      if (code === 'EMFILE' || code === 'ENFILE') sayFull(path, error);
+      else {
+        log.error(
+          `open ${path}`,
+          { path, err: error },
+          `cannot read a log file: ${messageOf(error)}; trying again at each look`,
+        );
+      }
+      return 'refused';
     }
+  };
+
+  const sayFull = (path: string, error: unknown): void => {
+    fullUntilMs = clock.monotonicMs() + pollIntervalMs;
+    log.error(
+      'open files',
+      { path, openFiles: openFiles.count, err: error },
+      `no more files can be opened: ${messageOf(error)}; further ones wait. Raise limits.maxOpenFiles, or the limit of the process`,
+    );
+  };
+
+  const follow = async (
+    path: string,
+    holder: FileState | undefined,
+  ): Promise<LogFile | 'gone' | 'refused'> => {
+    if ((opened += 1) % FLUSH_EVERY === 0) await journal.flush();
+    const predecessor = holder ?? formerHolders.get(path);
+    const before = predecessor === undefined ? undefined : files.get(predecessor.key);
+    if (before !== undefined) lookSoon(before); // its last lines come first
+    return adoptOrComplain(path, predecessor);
+  };
+
+  const onRenamed = (file: LogFile): void => {
+    const { names, state } = file;
+    if (names.length > 0) {
+      file.detached = false;
+      // With hard links the name stays the one that was found first.
+      if (!names.includes(state.path)) journal.append({ t: 'move', id: state.id, path: names[0]! });
+      return;
+    }
+    if (file.detached) return;
+    file.detached = true;
+    formerHolders.set(state.path, state);
+    file.grewMs = clock.monotonicMs();
+    lookSoon(file);
+    logger.debug({ path: state.path, file: state.id }, 'a file left the globs; reading it to its end');
+  };
+
+  const drop = (file: LogFile): void => {
+    files.delete(file.state.key);
+    changed.delete(file);
+    ready.delete(file);
+  };
+
+  /** A file without a handle lost its last name: it was renamed to one of `strangers`, or elsewhere, or deleted. */
+  const onVanished = async (file: LogFile, strangers: readonly string[]): Promise<void> => {
+    for (const path of strangers) {
+      const stat = await fs.stat(path).catch(() => undefined);
+      if (stat?.key !== file.state.key) continue;
+      journal.append({ t: 'move', id: file.state.id, path });
+      lookSoon(file);
+      return;
+    }
+    if (file.uses > 0 || file.handle !== undefined || file.names.length > 0) return;
+    drop(file); // the journal has it: it is looked for among the absent ones
   };
 
   const absent = absentFiles({
@@ -147,25 +276,134 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     journal,
     isOpen: (key) => files.has(key),
     follow: async (path) => {
-      if (files.size < options.maxOpenFiles) await adopt(path, true);
+      await adopt(path, true);
     },
     forget: known.forget,
     log,
   });
 
-  const letGo = async (file: LogFile, links: number): Promise<void> => {
+  /** Everything that was read of it is acknowledged. */
+  const isAcknowledged = (file: LogFile, inOpenIntents: ReadonlySet<string>): boolean =>
+    file.state.offset === file.position.offset && !inOpenIntents.has(file.state.id);
+
+  const letGo = async (file: LogFile, links: number, inOpenIntents: ReadonlySet<string>): Promise<void> => {
     const { state } = file;
     // What is read and has no intent yet, or no commit, may have to be read again.
-    if (state.offset !== file.position.offset || hasOpenIntent(journal.state, state.id)) return;
-    files.delete(state.key);
-    await file.handle.close();
+    if (!isAcknowledged(file, inOpenIntents)) return;
+    drop(file);
+    await openFiles.close(file);
     logger.debug({ path: state.path, file: state.id, offset: state.offset }, 'finished a rotated file');
     // A deleted file's inode will be used again; one that has a name somewhere may come back into the globs.
     if (links === 0) known.forget(state);
   };
 
+  const onQuiet = (file: LogFile): void => {
+    const idleMs = clock.monotonicMs() - file.usedMs;
+    if (file.handle === undefined || file.uses > 0 || idleMs < options.closeIdleAfterMs) return;
+    if (file.position.offset < file.sizeBytes || changed.has(file)) return;
+    if (isAcknowledged(file, filesOfOpenIntents(journal.state)))
+      void openFiles.close(file).catch(reportClose);
+  };
+  const reportClose = (error: unknown): void => {
+    log.warn('close', { err: error }, `closing an idle log file failed: ${messageOf(error)}`);
+  };
+
+  const names = createFileNames({
+    fs,
+    include: options.include,
+    exclude: options.exclude,
+    scanIntervalMs: options.scanIntervalMs,
+    pollIntervalMs,
+    watches: options.watches,
+    fileOf: (key) => files.get(key),
+    follow,
+    onChanged: lookSoon,
+    onRenamed,
+    onVanished,
+    onQuiet,
+    wake: options.wakeNames,
+    clock,
+    log,
+  });
+
+  const lookForAbsent = async (): Promise<void> => {
+    if (clock.monotonicMs() - lookedForAbsentMs < ABSENT_INTERVAL_MS) return;
+    lookedForAbsentMs = clock.monotonicMs();
+    await absent.look();
+    for (const [path, { key }] of formerHolders) if (!files.has(key)) formerHolders.delete(path);
+  };
+
+  /** Another file has its inode now: it was deleted while it was closed. */
+  const replace = async (file: OpenLogFile, stat: FileStat): Promise<void> => {
+    displaced.add(file, 'reused');
+    file.state = await known.remember(file.handle, stat, file.state.path, 0);
+    file.position = { offset: 0, skipping: false };
+    Object.assign(file, {
+      mark: undefined,
+      partialAtBytes: undefined,
+      insideLongLine: false,
+      refused: false,
+    });
+    file.unproven = unproven(file.state, stat, file.detached);
+    newcomers.note(file);
+  };
+
+  /** What was closed may be another file now, or have other content: then it is looked into before it is read. */
+  const compare = async (file: OpenLogFile): Promise<'same path' | 'other path'> => {
+    const stat = await file.handle.stat();
+    if (stat.key !== file.state.key) return 'other path';
+    if (bornApart(stat.bornNs, file.state.bornNs)) await replace(file, stat);
+    else if (stat.sizeBytes < file.position.offset || !(await isStillThere(file))) file.changed = true;
+    return 'same path';
+  };
+
+  /** False when it cannot be opened now; then the file waits. */
+  const open = async (file: LogFile): Promise<boolean> => {
+    const { path } = file.state;
+    if (clock.monotonicMs() < fullUntilMs) return false;
+    try {
+      const handle = await openFiles.open(path);
+      if (file.handle !== undefined || !isFollowed(file)) await handle.close();
+      else {
+        file.handle = handle;
+        if ((await compare(withHandle(file))) === 'same path') return true;
+        await openFiles.close(file);
+        names.doubt(path);
+      }
+    } catch (error) {
+      await openFiles.close(file);
+      const code = errnoOf(error);
+      if (code === 'ENOENT' && file.detached) drop(file);
+      else if (code === 'ENOENT') names.doubt(path);
+      else if (code === 'EMFILE' || code === 'ENFILE') sayFull(path, error);
+      else {
+        const problem = `cannot read a log file: ${messageOf(error)}; trying again at each look`;
+        log.error(`open ${path}`, { path, err: error }, problem);
+      }
+    }
+    return file.handle !== undefined;
+  };
+
+  async function use<T>(file: LogFile, work: (file: OpenLogFile) => Promise<T>): Promise<T | undefined> {
+    file.uses += 1;
+    try {
+      if (file.handle === undefined && !(await open(file))) {
+        file.waits = true;
+        ready.delete(file);
+        lookLater(file, options.scanIntervalMs);
+        return undefined;
+      }
+      file.usedMs = clock.monotonicMs();
+      openFiles.used(file);
+      return await work(withHandle(file));
+    } finally {
+      file.uses -= 1;
+      if (file.changed) lookSoon(file);
+    }
+  }
+
   /** Writes down what identifies the file, as far as it was not known. */
-  const knowBetter = async (file: LogFile, stat: FileStat): Promise<void> => {
+  const knowBetter = async (file: OpenLogFile, stat: FileStat): Promise<void> => {
     const { fingerprint, id, bornNs } = file.state;
     // A file that was made just now has not shown that it has a birth time (see nodeFileSystem).
     if (bornNs === undefined && stat.bornNs !== undefined)
@@ -176,7 +414,29 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     newcomers.note(file);
   };
 
-  const pollOne = async (file: LogFile): Promise<void> => {
+  /** An incomplete record counts as whole once nothing has followed for a while: then it is read again. */
+  const lookForEnd = (file: LogFile): void => {
+    const { partialForMs, partialAtBytes, sizeBytes, grewMs } = file;
+    if (partialForMs === undefined || partialAtBytes !== sizeBytes) return;
+    lookLater(file, Math.max(1, grewMs + partialForMs - clock.monotonicMs()));
+  };
+
+  /** When nobody writes to the file any more, its end is a matter of time. */
+  const lookAgain = (file: LogFile, nowMs: number): void => {
+    if (file.unproven !== false && file.sizeBytes > 0) lookLater(file, pollIntervalMs);
+    else if (!isLeft(file)) lookForEnd(file);
+    else {
+      const quietMs = nowMs - file.grewMs;
+      const untilBounds = [options.partialLineTimeoutMs, options.closeRotatedAfterMs]
+        .map((boundMs) => boundMs - quietMs)
+        .filter((ms) => ms > 0);
+      if (!file.detached && untilBounds.length === 0) return;
+      const waitMs = Math.max(pollIntervalMs, quietMs * QUIET_SHARE);
+      lookLater(file, Math.min(SLOW_LOOK_MS, waitMs, ...untilBounds));
+    }
+  };
+
+  const pollOne = async (file: OpenLogFile, inOpenIntents: ReadonlySet<string>): Promise<void> => {
     const nowMs = clock.monotonicMs();
     const stat = await file.handle.stat();
     file.waits = false;
@@ -190,55 +450,62 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     if (file.unproven !== false) await newcomers.look(file, stat);
     await passHole(file, options.framing, journal, options.onHole);
     await knowBetter(file, stat);
-    if (!isLeft(file)) return;
     // Its last line will not be completed: read it again, as final.
     if (isFinal(file, nowMs, options.partialLineTimeoutMs)) file.partialAtBytes = undefined;
-    if (!file.detached || newcomers.isWaitedFor(file)) return;
-    const read = file.position.offset >= file.sizeBytes || file.refused;
-    if (read && nowMs - file.grewMs >= options.closeRotatedAfterMs) await letGo(file, stat.links);
+    if (hasWork(file)) ready.add(file);
+    const isRead = file.position.offset >= file.sizeBytes || file.refused;
+    const isOver = file.detached && isRead && nowMs - file.grewMs >= options.closeRotatedAfterMs;
+    if (isOver && !newcomers.isWaitedFor(file)) await letGo(file, stat.links, inOpenIntents);
+    if (isFollowed(file)) lookAgain(file, nowMs);
   };
 
-  const pollOrComplain = async (file: LogFile): Promise<void> => {
+  const pollOrComplain = async (file: LogFile, inOpenIntents: ReadonlySet<string>): Promise<void> => {
     try {
-      await pollOne(file);
+      await use(file, (open) => pollOne(open, inOpenIntents));
     } catch (error) {
-      log.error(
-        `poll ${file.state.id}`,
-        { path: file.state.path, err: error },
-        'cannot look at a log file; trying again',
-      );
+      const fields = { path: file.state.path, err: error };
+      log.error(`poll ${file.state.id}`, fields, 'cannot look at a log file; trying again');
+      lookLater(file, pollIntervalMs);
     }
   };
 
-  const settle = async (): Promise<void> => {
-    for (const file of files.values()) if (file.unproven !== false) await pollOrComplain(file);
+  const displaced = createDisplaced({
+    fs,
+    journal,
+    known,
+    files,
+    open: (path) => openFiles.open(path),
+    follow: begin,
+    isTaken: (key) => files.has(key) || adopting.has(key),
+    onLost,
+    clock,
+    logger,
+    log,
+  });
+  const truncation = watchTruncation({ known, displaced, onLost, logger });
+  const newcomers = createNewcomers({
+    files,
+    displaced,
+    use,
+    drop: async (file) => {
+      drop(file);
+      await openFiles.close(file);
+    },
+    clock,
+    logger,
+  });
+
+  const poll = async (): Promise<void> => {
+    polledMs = clock.monotonicMs();
+    const due = new Set(changed);
+    changed = new Set();
+    for (const file of contentDue.take(polledMs, Infinity)) {
+      file.contentDueMs = undefined;
+      due.add(file);
+    }
+    const inOpenIntents = filesOfOpenIntents(journal.state);
+    for (const file of due) if (isFollowed(file)) await pollOrComplain(file, inOpenIntents);
     await displaced.look();
-  };
-
-  const reconcile = async (found: readonly FoundFile[]): Promise<void> => {
-    const paths = new Map<string, string[]>();
-    for (const { path, stat } of found) paths.set(stat.key, [...(paths.get(stat.key) ?? []), path]);
-    // Taken before names change hands: with a rotation the old file's lines come before those of the new one.
-    const holders = new Map([...journal.state.files.values()].map((state) => [state.path, state]));
-    for (const [key, names] of paths) {
-      const file = files.get(key);
-      if (file === undefined) await adoptOrComplain(names[0]!, holders.get(names[0]!));
-      else {
-        file.detached = false;
-        // With hard links the name stays the one that was found first.
-        if (!names.includes(file.state.path))
-          journal.append({ t: 'move', id: file.state.id, path: names[0]! });
-      }
-    }
-    for (const [key, file] of files) {
-      if (paths.has(key) || file.detached) continue;
-      file.detached = true;
-      file.grewMs = clock.monotonicMs();
-      logger.debug(
-        { path: file.state.path, file: file.state.id },
-        'a file left the globs; reading it to its end',
-      );
-    }
   };
 
   return {
@@ -246,42 +513,77 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
       return files.values();
     },
     scan: async () => {
-      const { files: found, refused } = await scan(fs, options.include, options.exclude);
-      for (const { path, reason } of refused) {
-        log.error(`refused ${path}`, { path, reason }, `cannot carry ${path}: ${reason}`);
-      }
-      await reconcile(found);
-      if (clock.monotonicMs() - lookedForAbsentMs >= ABSENT_INTERVAL_MS) {
-        lookedForAbsentMs = clock.monotonicMs();
-        await absent.look();
-      }
+      await names.scan();
+      await lookForAbsent();
+      for (const file of files.values()) if (file.detached || file.unproven !== false) lookSoon(file);
       // Before anything is built again from them, files are where they are now.
-      if (!scanned) await settle();
+      if (!scanned) await poll();
       if (firstRun && !scanned)
         journal.append({ t: 'counters', file: Math.max(2, journal.state.nextFile), intent: 0 });
       scanned = true;
     },
-    poll: async () => {
-      for (const file of files.values()) await pollOrComplain(file);
-      await displaced.look();
+    look: async () => {
+      await names.look();
+      await lookForAbsent();
     },
-    withWork: () => [...files.values()].filter((file) => hasWork(file) && !waitsForPredecessor(file, files)),
+    lookLeftMs: () =>
+      Math.min(names.lookLeftMs(), lookedForAbsentMs + ABSENT_INTERVAL_MS - clock.monotonicMs()),
+    poll,
+    pollLeftMs: () => {
+      const changedMs = changed.size > 0 ? polledMs + gapMs : Infinity;
+      return Math.min(changedMs, contentDue.nextMs, displaced.nextMs) - clock.monotonicMs();
+    },
+    withWork: () => {
+      const work: LogFile[] = [];
+      for (const file of ready) {
+        if (!hasWork(file)) {
+          ready.delete(file);
+          if (file.waits) lookLater(file, pollIntervalMs);
+          else lookForEnd(file);
+          continue;
+        }
+        if (!waitsForPredecessor(file, files)) work.push(file);
+      }
+      return work;
+    },
+    use: (file, work) => use(file, (open) => (open.changed ? Promise.resolve(undefined) : work(open))),
     reopen: async (id) => {
       const state = journal.state.files.get(id);
       if (state === undefined) return undefined;
-      const followed = files.get(state.key);
-      // The open file itself: its name may lead nowhere any more. It is not let go while an intent needs it.
-      if (followed?.state.id === id) return { ...followed.handle, close: () => Promise.resolve() };
-      const found = (await listDirectory(fs, dirname(state.path)))?.files.get(state.key);
-      if (found === undefined) return undefined;
-      const handle = await fs.open(found.path);
-      if (await fits(handle, state.fingerprint)) return handle;
-      await handle.close();
-      return undefined;
+      const file = files.get(state.key);
+      if (file?.handle !== undefined && file.state.id === id) {
+        // The open file itself: its name may lead nowhere any more. It is not let go while an intent needs it.
+        const { handle } = file;
+        file.uses += 1;
+        let inUse = true;
+        return {
+          ...handle,
+          close: () => {
+            if (inUse) file.uses -= 1;
+            inUse = false;
+            return Promise.resolve();
+          },
+        };
+      }
+      return reopenByPath(state);
     },
     close: async () => {
-      for (const file of files.values()) await file.handle.close();
+      names.close();
+      for (const file of files.values()) await openFiles.close(file);
       files.clear();
     },
   };
+
+  async function reopenByPath(state: FileState): Promise<OpenFile | undefined> {
+    const inPlace = await fs.stat(state.path).catch(() => undefined);
+    const path =
+      inPlace?.key === state.key
+        ? state.path
+        : (await listDirectory(fs, dirname(state.path)))?.files.get(state.key)?.path;
+    if (path === undefined) return undefined;
+    const handle = await openFiles.open(path);
+    if ((await handle.stat()).key === state.key && (await fits(handle, state.fingerprint))) return handle;
+    await handle.close();
+    return undefined;
+  }
 }

@@ -11,12 +11,12 @@ import { deviceOf } from '../discover/directory.ts';
 import type { FileStat, OpenFile } from '../discover/file-system.ts';
 import { FINGERPRINT_BYTES, fingerprintFrom, readAt } from '../discover/fingerprint.ts';
 import type { Displaced } from './displaced.ts';
-import type { LogFile } from './log-file.ts';
+import type { LogFile, OpenLogFile } from './log-file.ts';
 import { isStillThere } from './truncation.ts';
 
 export interface Newcomers {
   /** Decides, or puts off, what becomes of an unproven file. Call it at each look, before the file is read. */
-  look(file: LogFile, stat: FileStat): Promise<void>;
+  look(file: OpenLogFile, stat: FileStat): Promise<void>;
   /** The file's first bytes are known now, or better than before: others can be compared with it. */
   note(file: LogFile): void;
   /** Whether another file is held back because of this one. */
@@ -27,6 +27,10 @@ export interface NewcomersOptions {
   /** By device and inode. */
   files: Map<string, LogFile>;
   displaced: Displaced;
+  /** Opens a file if need be; undefined when that cannot be now. */
+  use<T>(file: LogFile, work: (file: OpenLogFile) => Promise<T>): Promise<T | undefined>;
+  /** Nothing more is to be read of the file under its inode. */
+  drop(file: LogFile): Promise<void>;
   clock: Clock;
   logger: Logger;
 }
@@ -52,7 +56,8 @@ function isElder(one: LogFile, other: LogFile): boolean {
   return p.length === q.length ? p < q : p.length < q.length;
 }
 
-export function createNewcomers({ files, displaced, clock, logger }: NewcomersOptions): Newcomers {
+export function createNewcomers(options: NewcomersOptions): Newcomers {
+  const { files, displaced, clock, logger } = options;
   /** By the checksum of the first 16 bytes; -1 for shorter ones. Files may have gone since. */
   const byLead = new Map<number, Set<LogFile>>();
   const held = new Set<LogFile>();
@@ -99,8 +104,8 @@ export function createNewcomers({ files, displaced, clock, logger }: NewcomersOp
 
   /** `unsure` when the other one was emptied and nobody has noticed yet: its own look will. */
   const compare = async (
-    file: LogFile,
-    other: LogFile,
+    file: OpenLogFile,
+    other: OpenLogFile,
     head: Buffer,
     sizeBytes: number,
   ): Promise<'equal' | 'moved' | 'different' | 'unsure'> => {
@@ -155,12 +160,12 @@ export function createNewcomers({ files, displaced, clock, logger }: NewcomersOp
   };
 
   const moveTo = async (file: LogFile, other: LogFile): Promise<void> => {
-    files.delete(other.state.key);
+    const dropping = options.drop(other);
     displaced.goOnIn(file, displaced.add(other, 'reused'));
-    await other.handle.close();
+    await dropping;
   };
 
-  const decide = async (file: LogFile, head: Buffer, sizeBytes: number): Promise<void> => {
+  const decide = async (file: OpenLogFile, head: Buffer, sizeBytes: number): Promise<void> => {
     const match = await displaced.match(file);
     if (match?.how === 'whole') {
       held.delete(file);
@@ -174,7 +179,7 @@ export function createNewcomers({ files, displaced, clock, logger }: NewcomersOp
       return;
     }
     for (const other of file.unproven === 'new' ? similarTo(file, head) : []) {
-      const relation = await compare(file, other, head, sizeBytes);
+      const relation = (await options.use(other, (open) => compare(file, open, head, sizeBytes))) ?? 'unsure';
       if (relation === 'different') continue;
       if (relation === 'moved') {
         held.delete(file);

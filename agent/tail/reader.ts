@@ -7,7 +7,7 @@ import type { Journal } from '../checkpoint/journal.ts';
 import type { BudgetShare } from '../memory-budget.ts';
 import { markBehind } from '../discover/mark.ts';
 import { guardedFile } from './guarded-file.ts';
-import { isFinal, isQuietFor, type LogFile } from './log-file.ts';
+import { isFinal, isQuietFor, type OpenLogFile } from './log-file.ts';
 import { encodingOf, readRecords } from './read-records.ts';
 import type { LossReason, ReadLimits, ReadPosition, ReadRecords, ReadResult } from './read-result.ts';
 
@@ -36,7 +36,7 @@ export interface ReaderOptions {
 
 export interface Reader {
   /** One chunk of one file, of at most `maxBytes` unless one line is longer. True when the position has moved. */
-  readSome(file: LogFile, maxBytes?: number): Promise<boolean>;
+  readSome(file: OpenLogFile, maxBytes?: number): Promise<boolean>;
 }
 
 export function createReader(options: ReaderOptions): Reader {
@@ -51,7 +51,7 @@ export function createReader(options: ReaderOptions): Reader {
   };
 
   /** Goes on at `next` without records; false when it is time to stop. */
-  const passOver = async (file: LogFile, next: ReadPosition): Promise<boolean> => {
+  const passOver = async (file: OpenLogFile, next: ReadPosition): Promise<boolean> => {
     // The journal's position only moves forward, so what was read before these bytes must have its intent first.
     await batcher.handOver();
     if (!(await options.published())) return false;
@@ -62,14 +62,14 @@ export function createReader(options: ReaderOptions): Reader {
     return true;
   };
 
-  const skip = async (file: LogFile, { next, dropped }: Extract<ReadResult, { kind: 'skip' }>) => {
+  const skip = async (file: OpenLogFile, { next, dropped }: Extract<ReadResult, { kind: 'skip' }>) => {
     const from = file.position.offset;
     if (!(await passOver(file, next))) return false;
     options.onSkipped(next.offset - from, dropped ? 1 : 0);
     return true;
   };
 
-  const lose = async (file: LogFile, lost: Extract<ReadResult, { kind: 'lost' }>) => {
+  const lose = async (file: OpenLogFile, lost: Extract<ReadResult, { kind: 'lost' }>) => {
     const from = file.position.offset;
     if (!(await passOver(file, lost.next))) return false;
     const bytes = lost.next.offset - from;
@@ -79,7 +79,7 @@ export function createReader(options: ReaderOptions): Reader {
     return true;
   };
 
-  const readChunk = async (file: LogFile, chunkBytes: number): Promise<ReadResult> => {
+  const readChunk = async (file: OpenLogFile, chunkBytes: number): Promise<ReadResult> => {
     try {
       const encoding = await encodingOf(file.handle, options.framing);
       const guarded = guardedFile(file.handle, file.mark);
@@ -109,7 +109,7 @@ export function createReader(options: ReaderOptions): Reader {
   /** An intent says what a file is in where the configuration does not. */
   const isOrderPerFile = options.framing.type !== 'length-prefixed' && options.framing.encoding === 'utf-16';
 
-  const add = (file: LogFile, read: ReadRecords, heldBytes: number): void => {
+  const add = (file: OpenLogFile, read: ReadRecords, heldBytes: number): void => {
     const { bytes, end, terminated, cut, next } = read;
     const { position, insideLongLine: continues } = file;
     if (cut && !continues) options.onCut();

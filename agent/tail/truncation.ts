@@ -5,11 +5,11 @@ import { FINGERPRINT_BYTES, fits } from '../discover/fingerprint.ts';
 import { markFits } from '../discover/mark.ts';
 import type { Displaced } from './displaced.ts';
 import type { KnownFiles } from './known-files.ts';
-import type { LogFile } from './log-file.ts';
+import type { OpenLogFile } from './log-file.ts';
 
 export interface Truncation {
   /** Sees whether the file was emptied or cut off since the last look, and if so begins anew or says what is gone. */
-  look(file: LogFile, stat: FileStat, nowMs: number): Promise<void>;
+  look(file: OpenLogFile, stat: FileStat, nowMs: number): Promise<void>;
 }
 
 export interface TruncationOptions {
@@ -24,7 +24,7 @@ export interface TruncationOptions {
 const LONG_MS = 1_000;
 
 /** Whether what was read of the file is still there. */
-export async function isStillThere({ handle, state, mark }: LogFile): Promise<boolean> {
+export async function isStillThere({ handle, state, mark }: OpenLogFile): Promise<boolean> {
   return (await fits(handle, state.fingerprint)) && (mark === undefined || (await markFits(handle, mark)));
 }
 
@@ -32,7 +32,7 @@ export async function isStillThere({ handle, state, mark }: LogFile): Promise<bo
  * Whether the file was emptied since the last look; there may be new lines in it already. Where it has grown, the next
  * read tells (guarded-file.ts); where nothing would be read, what was read is compared here.
  */
-async function wasEmptied(file: LogFile, stat: FileStat, nowMs: number): Promise<boolean> {
+async function wasEmptied(file: OpenLogFile, stat: FileStat, nowMs: number): Promise<boolean> {
   const { sizeBytes } = stat;
   if (file.changed || sizeBytes < file.position.offset) return true;
   const { fingerprint } = file.state;
@@ -44,7 +44,7 @@ async function wasEmptied(file: LogFile, stat: FileStat, nowMs: number): Promise
 }
 
 export function watchTruncation({ known, displaced, onLost, logger }: TruncationOptions): Truncation {
-  const startOver = async (file: LogFile, stat: FileStat): Promise<void> => {
+  const startOver = async (file: OpenLogFile, stat: FileStat): Promise<void> => {
     const { path, id } = file.state;
     const fields = { path, file: id, readBytes: file.position.offset, knownBytes: file.sizeBytes };
     logger.info(

@@ -26,10 +26,20 @@ const limitsSchema = z
         max: 64,
       },
     ).default(1),
-    maxOpenFiles: count('Log files held open at once; those that wait are closed first.', {
-      min: 16,
-      max: 1_000_000,
-    }).default(4096),
+    maxOpenFiles: count(
+      'Log files held open at once, by all pipelines. Those that were idle for longest are closed for others, and opened again when they grow.',
+      {
+        min: 16,
+        max: 1_000_000,
+      },
+    ).default(4096),
+    maxWatchedDirectories: count(
+      'Directories in which the kernel tells of changes (inotify), by all pipelines. Files in further ones are polled.',
+      {
+        min: 1,
+        max: 1_000_000,
+      },
+    ).default(8192),
   })
   .prefault({})
   .meta({ description: 'Bounds on what the agent takes from the machine.' });

@@ -29,16 +29,34 @@ const filesSchema = z
 
 const discoverySchema = z
   .strictObject({
-    scanIntervalMs: durationMs('Time between two looks for new files.', {
-      min: 100,
-      max: 3_600_000,
-      default: '1s',
-    }),
-    pollIntervalMs: durationMs('Time between two looks for new bytes in a known file.', {
-      min: 10,
-      max: 600_000,
-      default: '250ms',
-    }),
+    watch: choice(
+      'How changes are noticed: `auto` has the kernel tell of them (inotify) where it can and polls elsewhere (NFS, FUSE and the like, directories that turn out to be deaf); `poll` always polls.',
+      ['auto', 'poll'],
+    ).default('auto'),
+    scanIntervalMs: durationMs(
+      'Time between two looks for new files where they are polled for; longer where a look takes more than a fiftieth of it. Also between two tries to open a file.',
+      {
+        min: 100,
+        max: 3_600_000,
+        default: '1s',
+      },
+    ),
+    pollIntervalMs: durationMs(
+      'Least time between two looks for new bytes in a file that is polled; it grows to a tenth of the time for which the file was quiet, at most a minute.',
+      {
+        min: 10,
+        max: 600_000,
+        default: '250ms',
+      },
+    ),
+    closeIdleAfterMs: durationMs(
+      'Time without reading after which a file that was read and acknowledged to its end is closed. It is opened again when it grows; what is written to it and deleted before that is lost.',
+      {
+        min: 0,
+        max: 86_400_000,
+        default: '5m',
+      },
+    ),
     closeRotatedAfterMs: durationMs(
       'Time without new bytes after which a renamed or deleted file is let go.',
       {

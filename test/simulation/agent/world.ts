@@ -3,6 +3,7 @@ import { inlineEncoder } from '../../../agent/batch/encoder.ts';
 import type { FsyncPolicy } from '../../../agent/checkpoint/journal.ts';
 import { memoryBudget } from '../../../agent/memory-budget.ts';
 import { type RunningPipeline, startPipeline } from '../../../agent/pipeline.ts';
+import type { Clock } from '../../../shared/clock.ts';
 import type { PipelineConfig } from '../../../shared/config/pipeline-config.ts';
 import { LINES } from '../../../shared/framing/framing.ts';
 import { createAgentMetrics } from '../../../shared/telemetry/agent-metrics.ts';
@@ -10,6 +11,7 @@ import { type Logger, silentLogger } from '../../../shared/telemetry/logger.ts';
 import { createRegistry } from '../../../shared/telemetry/metrics.ts';
 import { processLife } from '../support/process-life.ts';
 import { seededRandom } from '../support/random.ts';
+import { sharedFiles } from '../support/shared-files.ts';
 import { simBroker } from '../support/sim-broker.ts';
 import { simClock } from '../support/sim-clock.ts';
 import { simDisk } from '../support/sim-disk.ts';
@@ -26,8 +28,10 @@ export function pipelineConfig(): PipelineConfig {
     startAt: 'beginning',
     framing: { format: LINES, maxRecordBytes: 600, oversize: 'split', recordTimeoutMs: undefined },
     discovery: {
+      watch: 'auto',
       scanIntervalMs: 200,
       pollIntervalMs: 50,
+      closeIdleAfterMs: 2_000,
       closeRotatedAfterMs: 500,
       partialLineTimeoutMs: 500,
     },
@@ -61,6 +65,10 @@ export function createWorld(seed: number, options: { fsync?: FsyncPolicy['fsync'
     life = processLife();
     pipeline = undefined;
     const mine = life;
+    const mineClock: Clock = {
+      ...clock,
+      sleep: (ms, signal) => mine.through(clock.sleep(ms, signal)),
+    };
     const log = logger.child({ atMs: () => clock.nowMs() });
     startPipeline({
       config: pipelineConfig(),
@@ -70,12 +78,11 @@ export function createWorld(seed: number, options: { fsync?: FsyncPolicy['fsync'
       metadataMaxAgeMs: 5_000,
       journalFile: journal.file(mine, random),
       fsyncPolicy: { fsync, fsyncIntervalMs: 1000 },
-      maxOpenFiles: 100,
       encoder: inlineEncoder(),
       encodeAhead: 2,
       budget: memoryBudget(1 << 20).share('main'),
-      fs: disk.fileSystem(mine),
-      clock: { ...clock, sleep: (ms, signal) => mine.through(clock.sleep(ms, signal)) },
+      ...sharedFiles(disk.fileSystem(mine), mineClock),
+      clock: mineClock,
       random,
       metrics,
       logger: log,

@@ -122,7 +122,6 @@ export function agentFileSystem({
     glob: (include, exclude) =>
       call('list', include.join(), () => ({
         paths: paths().filter((path) => matchesGlobs(path, include, exclude)),
-        links: [],
         unreadable: [],
       })),
     realPath: (path) => call('stat', path, () => path),

@@ -3,7 +3,10 @@ import { pipelineDifference } from '../../../agent/pipeline-difference.ts';
 import { parsePipeline } from '../../../shared/config/load-pipeline.ts';
 import type { PipelineConfig } from '../../../shared/config/pipeline-config.ts';
 
-const HOST = { clusters: {}, limits: { memoryBytes: 128 << 20, encodeThreads: 1, maxOpenFiles: 100 } };
+const HOST = {
+  clusters: {},
+  limits: { memoryBytes: 128 << 20, encodeThreads: 1, maxOpenFiles: 100, maxWatchedDirectories: 100 },
+};
 
 function pipeline(name: string, kafka = '', file = `/etc/skald/pipelines/${name}.yaml`): PipelineConfig {
   const text = `name: ${name}\nfiles: {include: [/logs/*]}\nkafka: {cluster: main, topic: t${kafka}}\n`;

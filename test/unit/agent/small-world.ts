@@ -12,6 +12,7 @@ import { createRegistry } from '../../../shared/telemetry/metrics.ts';
 import { pipelineConfig, TOPIC } from '../../simulation/agent/world.ts';
 import { processLife } from '../../simulation/support/process-life.ts';
 import { seededRandom } from '../../simulation/support/random.ts';
+import { sharedFiles } from '../../simulation/support/shared-files.ts';
 import { simBroker } from '../../simulation/support/sim-broker.ts';
 import { simClock } from '../../simulation/support/sim-clock.ts';
 import { simDisk } from '../../simulation/support/sim-disk.ts';
@@ -115,11 +116,10 @@ export function smallWorld(options: SmallWorldOptions = {}) {
       metadataMaxAgeMs: 5_000,
       journalFile: journal,
       fsyncPolicy: { fsync: 'interval', fsyncIntervalMs: 1_000 },
-      maxOpenFiles: 100,
       encoder: inlineEncoder(),
       encodeAhead: 2,
       budget: budget.share('main'),
-      fs: fs ?? disk.fileSystem(life),
+      ...sharedFiles(fs ?? disk.fileSystem(life), clock),
       clock,
       random,
       metrics,

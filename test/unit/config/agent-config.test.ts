@@ -32,7 +32,7 @@ test('three lines are enough; everything else has the default that the design na
     },
     status: { host: '127.0.0.1', port: 9464 },
     statusFile: true,
-    limits: { memoryBytes: 134_217_728, encodeThreads: 1, maxOpenFiles: 4096 },
+    limits: { memoryBytes: 134_217_728, encodeThreads: 1, maxOpenFiles: 4096, maxWatchedDirectories: 8192 },
     journal: { fsync: 'interval', fsyncIntervalMs: 1000 },
     reloadIntervalMs: 5000,
     shutdownTimeoutMs: 30_000,

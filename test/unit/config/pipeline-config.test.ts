@@ -40,8 +40,10 @@ test('two lines are enough; everything else has the default that the design name
       oversize: 'split',
     },
     discovery: {
+      watch: 'auto',
       scanIntervalMs: 1000,
       pollIntervalMs: 250,
+      closeIdleAfterMs: 300_000,
       closeRotatedAfterMs: 5000,
       partialLineTimeoutMs: 5000,
     },

@@ -51,6 +51,12 @@ function setUp() {
       waits: false,
       lookedMs: 0,
       grewMs: 0,
+      toldMs: 0,
+      uses: 0,
+      usedMs: 0,
+      names: [],
+      namesDueMs: 0,
+      contentDueMs: undefined,
     };
     const file: LogFile = {
       state,

@@ -5,6 +5,7 @@ import { openJournal } from '../../../../agent/checkpoint/journal.ts';
 import { type FileSystem, nodeFileSystem } from '../../../../agent/discover/file-system.ts';
 import { memoryBudget } from '../../../../agent/memory-budget.ts';
 import { createLogFiles, type LogFilesOptions } from '../../../../agent/tail/log-files.ts';
+import { createOpenFiles } from '../../../../agent/tail/open-files.ts';
 import { createReader } from '../../../../agent/tail/reader.ts';
 import { type Framing, LINES } from '../../../../shared/framing/framing.ts';
 import { silentLogger } from '../../../../shared/telemetry/logger.ts';
@@ -20,12 +21,12 @@ export const CLOSE_ROTATED_AFTER_MS = 5_000;
 export const PARTIAL_LINE_TIMEOUT_MS = 5_000;
 const MAX_RECORD_BYTES = 100_000;
 
-export interface FollowerOptions extends Partial<
-  Pick<LogFilesOptions, 'startAt' | 'exclude' | 'maxOpenFiles'>
-> {
+export interface FollowerOptions extends Partial<Pick<LogFilesOptions, 'startAt' | 'exclude'>> {
   /** Relative to the directory. */
   include?: string[];
   fs?: FileSystem;
+  maxOpenFiles?: number;
+  closeIdleAfterMs?: number;
   closeRotatedAfterMs?: number;
   partialLineTimeoutMs?: number;
   chunkBytes?: number;
@@ -48,16 +49,23 @@ export async function follower(directory: string, options: FollowerOptions = {})
     const opening = { file: disk, pipeline: 'p', topic: 't', policy, clock, counts, logger: silentLogger };
     const journal = await openJournal(opening);
     const log = repeatedLog({ logger, clock, intervalMs: 60_000 });
+    const openFiles = createOpenFiles(fs, options.maxOpenFiles ?? 100);
     const files = createLogFiles({
       fs,
       journal,
+      openFiles,
+      watches: undefined,
+      wakeNames: () => {},
+      wakeContents: () => {},
+      scanIntervalMs: 1_000,
+      pollIntervalMs: 250,
+      closeIdleAfterMs: options.closeIdleAfterMs ?? 300_000,
       include: (options.include ?? ['*.log*']).map((glob) => join(directory, glob)),
       exclude: (options.exclude ?? []).map((glob) => join(directory, glob)),
       startAt: options.startAt ?? 'beginning',
       closeRotatedAfterMs: options.closeRotatedAfterMs ?? CLOSE_ROTATED_AFTER_MS,
       partialLineTimeoutMs,
       framing,
-      maxOpenFiles: options.maxOpenFiles ?? 100,
       onLost: (bytes, reason) => lost.push([bytes, reason]),
       onHole: (bytes) => {
         holes += bytes;
@@ -120,9 +128,14 @@ export async function follower(directory: string, options: FollowerOptions = {})
     for (let turns = 0; turns < 10_000; turns += 1) {
       const work = files.withWork();
       if (work.length === 0) return text;
-      for (const file of work) await reader.readSome(file);
+      for (const file of work) await files.use(file, (open) => reader.readSome(open));
     }
     throw new Error('there is always work');
+  };
+
+  const poll = async (): Promise<void> => {
+    await files.scan();
+    await files.poll();
   };
 
   return {
@@ -140,13 +153,13 @@ export async function follower(directory: string, options: FollowerOptions = {})
       return journal;
     },
     scan: () => files.scan(),
-    poll: () => files.poll(),
+    /** Sees what there is, and reads nothing. */
+    poll,
     /** Everything that can be read now, in the order in which it is read. */
     readOn,
     /** A look for new files, a look into the known ones, and all that they hold. */
     look: async (): Promise<string> => {
-      await files.scan();
-      await files.poll();
+      await poll();
       return readOn();
     },
     /** What an idle pipeline does for `ms`: it looks again and again. */
@@ -155,8 +168,7 @@ export async function follower(directory: string, options: FollowerOptions = {})
       let all = '';
       for (let passed = 0; passed < ms; passed += stepMs) {
         await clock.advance(stepMs);
-        await files.scan();
-        await files.poll();
+        await poll();
         all += await readOn();
       }
       return all;

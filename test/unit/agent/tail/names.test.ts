@@ -198,14 +198,50 @@ describe('a file that cannot be read', () => {
     expect(await f.look()).toBe('one\n');
   });
 
-  test('more files than may be open: the others wait, and come when there is room', async () => {
+  test('more files than may be open: each gets its turn, and none is open beyond the bound', async () => {
+    const directory = await tempDir();
+    let open = 0;
+    let mostOpen = 0;
+    const counting: FileSystem = {
+      ...nodeFileSystem,
+      open: async (path) => {
+        const handle = await nodeFileSystem.open(path);
+        open += 1;
+        mostOpen = Math.max(mostOpen, open);
+        const close = (): Promise<void> => {
+          open -= 1;
+          return handle.close();
+        };
+        return { ...handle, close };
+      },
+    };
+    const f = await follower(directory, { fs: counting, maxOpenFiles: 3, chunkBytes: 64 });
+    const names = Array.from({ length: 20 }, (_, i) => `${10 + i}`);
+    const text = (name: string, round: number): string => `${name} round ${round}\n`.repeat(20);
+    for (let round = 0; round < 3; round += 1) {
+      for (const name of names) await appendFile(join(directory, `${name}.log`), text(name, round));
+      const lines = (await f.look()).split('\n').toSorted().join('\n');
+      expect(lines.trim()).toBe(
+        names
+          .map((name) => text(name, round))
+          .join('')
+          .trim(),
+      );
+    }
+    expect(mostOpen).toBe(3);
+    expect(f.lost).toEqual([]);
+  });
+
+  test('more deleted files with a backlog than may be open: further ones wait for them, said once', async () => {
     const { f, write, at } = await setUp({ maxOpenFiles: 2 });
-    for (const name of ['a', 'b', 'c']) await write(`${name}.log`, `${name}\n`);
-    const first = await f.look();
-    expect(first).toHaveLength(4);
-    expect(f.logged.filter((line) => line.level === 'warn')).toHaveLength(1);
-    await unlink(at(`${first[0]}.log`));
-    expect(first + (await f.idle(10_000))).toHaveLength(6);
+    for (const name of ['a', 'b']) await write(`${name}.log`, `${name}\n`);
+    await f.poll(); // seen, not read
+    for (const name of ['a', 'b']) await unlink(at(`${name}.log`));
+    for (const name of ['c', 'd']) await write(`${name}.log`, `${name}\n`);
+    for (let looks = 0; looks < 3; looks += 1) await f.poll();
+    expect(f.logged.filter((line) => line.level === 'error')).toHaveLength(1);
+    const text = (await f.readOn()) + (await f.idle(20_000));
+    expect(text).toBe('a\nb\nc\nd\n');
   });
 });
 

@@ -55,7 +55,7 @@ test('a file that is deleted, or moved to another directory, while it is followe
     expect(await contentOf(await f.files.reopen(id))).toBe('a1\na2\n');
     // Closing what was reopened takes nothing away from the file that is being followed.
     const [file] = f.files.all;
-    expect(await file!.handle.read(Buffer.alloc(1), 0, 1, 0)).toBe(1);
+    expect(await file!.handle!.read(Buffer.alloc(1), 0, 1, 0)).toBe(1);
   }
 });
 

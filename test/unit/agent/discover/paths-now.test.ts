@@ -3,8 +3,14 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type FileSystem, nodeFileSystem } from '../../../../agent/discover/file-system.ts';
-import { scan } from '../../../../agent/discover/scan.ts';
+import { lookAtPaths } from '../../../../agent/discover/paths-now.ts';
 import { tempDir } from '../../../support/temp-dir.ts';
+
+async function scan(fs: FileSystem, include: string[], exclude: string[]) {
+  const { paths } = await fs.glob(include, exclude, () => Promise.resolve());
+  const { found: files, refused } = await lookAtPaths(fs, paths);
+  return { files, refused };
+}
 
 describe('one look', () => {
   test('gives regular files, the least recently written first, equal times by name', async () => {
@@ -94,7 +100,7 @@ describe('one look', () => {
     const directory = await tempDir();
     const fs: FileSystem = {
       ...nodeFileSystem,
-      glob: () => Promise.resolve({ paths: [join(directory, 'vanished.log')], links: [], unreadable: [] }),
+      glob: () => Promise.resolve({ paths: [join(directory, 'vanished.log')], unreadable: [] }),
     };
     expect(await scan(fs, ['x'], [])).toEqual({ files: [], refused: [] });
   });

@@ -1,0 +1,51 @@
+/** Where paths lead now, asked a few at a time, so that thousands of them take no thread pool for themselves. */
+import { errnoOf } from '../../shared/errors.ts';
+import type { FileStat, FileSystem } from './file-system.ts';
+
+export interface FoundFile {
+  path: string;
+  stat: FileStat;
+}
+
+const AT_ONCE = 32;
+
+export interface PathsNow {
+  /** Regular files, the least recently written first, so that rotated files are finished before their successors. */
+  found: FoundFile[];
+  /** Nothing of that name is there. */
+  gone: string[];
+  directories: string[];
+  /** Paths that lead to something that cannot be carried, or cannot be looked at, with the reason. */
+  refused: { path: string; reason: string }[];
+}
+
+const PERMISSION = 'permission denied; let the user of the agent read it';
+
+function reasonOf(error: unknown): string | undefined {
+  const code = errnoOf(error);
+  if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+  if (code === 'EACCES' || code === 'EPERM') return PERMISSION;
+  if (code === 'ELOOP') return 'its symbolic link leads to itself';
+  return String(error);
+}
+
+export async function lookAtPaths(fs: Pick<FileSystem, 'stat'>, paths: readonly string[]): Promise<PathsNow> {
+  const now: PathsNow = { found: [], gone: [], directories: [], refused: [] };
+  const lookAt = async (path: string): Promise<void> => {
+    try {
+      const stat = await fs.stat(path);
+      if (stat.isFile) now.found.push({ path, stat });
+      else if (stat.isDirectory) now.directories.push(path);
+      else now.refused.push({ path, reason: 'it is not a regular file' });
+    } catch (error) {
+      const reason = reasonOf(error);
+      if (reason === undefined) now.gone.push(path);
+      else now.refused.push({ path, reason });
+    }
+  };
+  for (let i = 0; i < paths.length; i += AT_ONCE) {
+    await Promise.all(paths.slice(i, i + AT_ONCE).map(lookAt));
+  }
+  now.found.sort((a, b) => a.stat.modifiedMs - b.stat.modifiedMs || (a.path < b.path ? -1 : 1));
+  return now;
+}
