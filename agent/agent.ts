@@ -45,6 +45,8 @@ export interface RunningAgent {
   readonly statusPort: number | undefined;
   /** Takes over the pipeline files at once; returns before pipelines have stopped or started. */
   reload(): void;
+  /** Why only a new process helps; undefined while all is well. Brokers and files that are away are not a reason. */
+  wedged(): string | undefined;
   /** Stops reading, waits for acknowledgements up to `shutdownTimeoutMs`, and lets go of everything. Twice is fine. */
   close(): Promise<void>;
   /** Resolves after `close`; rejects when there are pipelines and none of them can go on. */
@@ -63,7 +65,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   const registry = createRegistry();
   const metrics = createAgentMetrics(registry);
   const budget = memoryBudget(limits.memoryBytes);
-  const encoder = pooledEncoder(limits.encodeThreads);
+  const encoder = pooledEncoder(limits.encodeThreads, clock);
   const clusters = sharedClusters((name) =>
     openCluster(config.clusters[name]!, { logger: logger.child({ cluster: name }), random }),
   );
@@ -188,5 +190,11 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
 
   const done = Promise.all([set.done, reloading.done]).then(() => closing);
   done.catch(() => {}); // whoever wants it has it
-  return { statusPort: statusServer?.port, reload: () => reloading.now(), close, done };
+  return {
+    statusPort: statusServer?.port,
+    reload: () => reloading.now(),
+    wedged: encoder.wedged,
+    close,
+    done,
+  };
 }

@@ -2,12 +2,14 @@ import { resolve } from 'node:path';
 import type { RunningAgent } from '../agent/agent.ts';
 import { systemClock } from '../shared/clock.ts';
 import { readConfigText } from '../shared/config/config-text.ts';
+import type { Environment } from '../shared/config/interpolate.ts';
 import { isSkaldError } from '../shared/errors.ts';
 import { loadAgentConfig } from '../shared/config/load-agent-config.ts';
 import { withRack } from '../shared/config/with-rack.ts';
 import { createLogger, type Logger } from '../shared/telemetry/logger.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 import { runUntilStopped } from './run-until-stopped.ts';
+import { serviceManager } from './service-manager.ts';
 import type { Terminal } from './terminal.ts';
 
 /**
@@ -22,8 +24,14 @@ export async function runAgent(file: string, terminal: Terminal): Promise<ExitCo
     // Loaded here, so that the other commands start without the Kafka client.
     const { startAgent } = await import('../agent/agent.ts');
     return await runUntilStopped({
-      start: async () =>
-        startAgent({ config: await withRack(config, { logger }), env: terminal.env, logger }),
+      start: async () => {
+        const agent = await startAgent({
+          config: await withRack(config, { logger }),
+          env: terminal.env,
+          logger,
+        });
+        return underServiceManager(agent, terminal.env, logger);
+      },
       onHangUp: (agent: RunningAgent) => {
         if (hostFileText(file) !== text) sayHostFileChanged(resolve(file), logger);
         agent.reload();
@@ -38,6 +46,22 @@ export async function runAgent(file: string, terminal: Terminal): Promise<ExitCo
     terminal.complain(error.message);
     return EXIT.usage;
   }
+}
+
+/** The agent, with systemd told of its start, its life and its end, where that wants to know. */
+function underServiceManager(agent: RunningAgent, env: Environment, logger: Logger): RunningAgent {
+  const { pid } = process;
+  const manager = serviceManager({ env, pid, wedged: () => agent.wedged(), clock: systemClock, logger });
+  manager.ready();
+  const close = async (): Promise<void> => {
+    manager.stopping();
+    try {
+      await agent.close();
+    } finally {
+      await manager.close();
+    }
+  };
+  return { ...agent, close };
 }
 
 /** Undefined when it cannot be read now, which is a change too. */

@@ -71,6 +71,12 @@ describe.each(UNITS)('%s', (unit) => {
   });
 });
 
+test('the agent speaks for itself through processes of its own, and has minutes before it counts as hung', () => {
+  expect(valuesOf('skald-agent.service', 'Type')).toEqual(['notify']);
+  expect(valuesOf('skald-agent.service', 'NotifyAccess')).toEqual(['all']);
+  expect(valuesOf('skald-agent.service', 'WatchdogSec')).toEqual(['5min']);
+});
+
 test('the agent reloads by SIGHUP and keeps its journal in the default stateDir', () => {
   const { stateDir } = parseAgentConfig('/a.yaml', 'clusters: {main: {brokers: [k:9092]}}\n', {});
   expect(valuesOf('skald-agent.service', 'ExecReload')).toEqual(['/bin/kill -HUP $MAINPID']);
