@@ -25,8 +25,8 @@ export interface JsonBytes {
   compressed(codec: CodecName, level: number | undefined): Promise<Uint8Array>;
 }
 
-/** A mebibyte of fetched batches, the usual job, is several of text, and memory that nobody touches is free. */
-const FIRST_BYTES = 2 * 1024 * 1024;
+/** It grows, and a thread uses its largest again. */
+const FIRST_BYTES = 64 * 1024;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const HEX = '0123456789abcdef';

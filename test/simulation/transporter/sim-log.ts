@@ -27,6 +27,8 @@ export interface SimPartition {
 export interface ProducedRecord {
   text: string;
   timestampMs: number;
+  /** Has no time in it, which some layouts refuse. */
+  isPoison: boolean;
 }
 
 export function simPartition(leader: number): SimPartition {

@@ -1,12 +1,27 @@
 import { gunzipSync } from 'node:zlib';
+import { z } from 'zod';
 import type { Random } from '../../../shared/clock.ts';
 import { SkaldError } from '../../../shared/errors.ts';
 import type { ObjectStore } from '../../../transporter/store/object-store.ts';
 import type { SimNetwork } from './sim-network.ts';
 import type { WorkerLife } from './worker-life.ts';
 
+const refusedSchema = z.object({ valueBase64: z.base64() });
+const envelopeSchema = z.object({ value: z.string() });
+
+/** The values of records out of the lines that their format makes of them. */
+function valuesOf(name: string, lines: string[]): string[] {
+  if (!name.includes('.jsonl')) return lines;
+  return lines.map((line) => {
+    const json: unknown = JSON.parse(line);
+    return name.includes('/quarantine/')
+      ? Buffer.from(refusedSchema.parse(json).valueBase64, 'base64').toString()
+      : envelopeSchema.parse(json).value;
+  });
+}
+
 export interface SimStore {
-  /** By name: the lines of each object. */
+  /** By name: the values of the records of each object. */
   readonly objects: ReadonlyMap<string, string[]>;
   /** Objects that were overwritten with other records: what the intent exists to prevent. */
   readonly violations: string[];
@@ -24,7 +39,7 @@ export function simStore({ network, random }: { network: SimNetwork; random: Ran
 
   const write = (name: string, content: Buffer): void => {
     const text = (name.endsWith('.gz') ? gunzipSync(content) : content).toString();
-    const lines = text.split('\n').slice(0, -1);
+    const lines = valuesOf(name, text.split('\n').slice(0, -1));
     const before = objects.get(name);
     if (before !== undefined) overwrites += 1;
     if (before !== undefined && before.join('\n') !== lines.join('\n')) {

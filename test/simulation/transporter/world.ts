@@ -2,6 +2,7 @@
  * A fleet of workers in a world of its own: brokers, group, store, time and chance all come from one seed.
  */
 import type { Random } from '../../../shared/clock.ts';
+import type { TopicConfig } from '../../../shared/config/topic-config.ts';
 import type { TransporterConfig } from '../../../shared/config/transporter-config.ts';
 import { type Logger, silentLogger } from '../../../shared/telemetry/logger.ts';
 import { createRegistry } from '../../../shared/telemetry/metrics.ts';
@@ -69,8 +70,10 @@ export function createWorld(seed: number, size: { partitions: number }, logger: 
   const produce = async (partition: number): Promise<void> => {
     const records = Array.from({ length: between(random, 1, 6) }, (): ProducedRecord => {
       const lateMs = random() < 0.05 ? between(random, 0, 3) * 3_600_000 : 0;
-      const text = `${partition}/${produced.length}/${'x'.repeat(between(random, 0, 60))}`;
-      const record = { text, timestampMs: clock.nowMs() - lateMs };
+      const id = `${partition}/${produced.length}/${'x'.repeat(between(random, 0, 60))}`;
+      const timestampMs = clock.nowMs() - lateMs;
+      const isPoison = random() < 0.05;
+      const record = { text: isPoison ? id : JSON.stringify({ id, at: timestampMs }), timestampMs, isPoison };
       produced.push(record);
       return record;
     });
@@ -128,7 +131,7 @@ export type World = ReturnType<typeof createWorld>;
 
 export function workerConfig(
   random: Random,
-  overrides: { prefix?: string; codec?: 'none' | 'gzip' } = {},
+  overrides: Partial<Pick<TopicConfig, 'prefix' | 'codec' | 'format' | 'time'>> = {},
 ): TransporterConfig {
   const topic = {
     topic: TOPIC,
@@ -136,8 +139,8 @@ export function workerConfig(
     template: '{prefix}/{topic}/dt={yyyy}-{mm}-{dd}/hr={hh}/{partition}-{firstOffset}.{ext}',
     bucket: 'hour' as const,
     timeZone: 'UTC',
-    time: { type: 'timestamp' as const },
-    format: 'lines' as const,
+    time: overrides.time ?? { type: 'timestamp' as const },
+    format: overrides.format ?? ('lines' as const),
     columns: [],
     codec: overrides.codec ?? 'none',
     chunk: {
@@ -179,7 +182,26 @@ export function workerConfig(
   };
 }
 
-/** Compares lines with what was produced. Order and hour are part of what an object promises. */
+/** Times that are inside of the records, which some of them do not have. */
+export const TIME_INSIDE = {
+  type: 'json',
+  field: 'at',
+  format: 'unix-ms',
+  timeZone: 'UTC',
+  otherwise: 'quarantine',
+} as const;
+
+/** Any layout, as a change of the configuration brings it. */
+export function anyLayout(random: Random): Parameters<typeof workerConfig>[1] & {} {
+  return {
+    prefix: random() < 0.3 ? `logs-${between(random, 1, 3)}` : 'logs',
+    codec: random() < 0.3 ? 'gzip' : 'none',
+    format: random() < 0.5 ? 'jsonl' : 'lines',
+    ...(random() < 0.5 && { time: TIME_INSIDE }),
+  };
+}
+
+/** Compares values with what was produced. Order and hour are part of what an object promises. */
 function contentProblems(
   produced: readonly ProducedRecord[],
   objects: ReadonlyMap<string, string[]>,
@@ -191,14 +213,17 @@ function contentProblems(
       return [text, `dt=${iso.slice(0, 10)}/hr=${iso.slice(11, 13)}`];
     }),
   );
+  const poison = new Set(produced.filter(({ isPoison }) => isPoison).map(({ text }) => text));
   const seen = new Map<string, string>();
   for (const [name, lines] of objects) {
     let previous = -1;
     for (const line of lines) {
-      const [partition, sequence] = line.split('/');
+      const [partition, sequence] = line.replace('{"id":"', '').split('/');
       const hour = hourOf.get(line);
       if (hour === undefined) problems.push(`${name} holds a record that nobody produced: ${line}`);
-      else if (!name.includes(`/${hour}/${partition}-`))
+      else if (name.includes(`/quarantine/${TOPIC}/${partition}-`)) {
+        if (!poison.has(line)) problems.push(`${name} holds ${line}, which has nothing wrong`);
+      } else if (!name.includes(`/${hour}/${partition}-`))
         problems.push(`${name} holds ${line}, which is of ${hour}`);
       if (seen.has(line)) problems.push(`${line} is in ${seen.get(line)} and in ${name}`);
       if (Number(sequence) <= previous) problems.push(`${name} is not in order at ${line}`);
