@@ -12,7 +12,7 @@ test('the commented examples are valid', () => {
   const agent = loadAgentConfig(join(ROOT, 'config/agent.yaml'), ENV);
   const { pipelines, errors } = loadPipelines(agent.pipelinesDir, agent, ENV);
   expect(errors).toEqual([]);
-  expect(pipelines.map((pipeline) => pipeline.name)).toEqual(['access-log']);
+  expect(pipelines.map((pipeline) => pipeline.name)).toEqual(['access-log', 'stack-traces']);
   const transporter = loadTransporterConfig(join(ROOT, 'config/transporter.yaml'), ENV);
   expect(transporter.topics.map((topic) => [topic.topic, topic.prefix])).toEqual([
     ['access-log', 'logs'],
@@ -47,6 +47,7 @@ test('every example file is one of those above', () => {
     'minimal/pipelines/access-log.yaml',
     'minimal/transporter.yaml',
     'pipelines/access-log.yaml',
+    'pipelines/stack-traces.yaml',
     'transporter.yaml',
   ]);
 });
