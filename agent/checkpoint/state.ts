@@ -72,7 +72,7 @@ export interface IntentRange {
 }
 
 /** How many bytes in front of a position a mark covers at most. */
-export const MARK_BYTES = 256;
+export const MARK_BYTES = 1024;
 /** Marks that a file keeps. */
 const MAX_MARKS = 8;
 

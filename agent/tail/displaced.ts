@@ -35,8 +35,8 @@ export interface DisplacedFile {
 }
 
 export interface Displaced {
-  /** The content of `file` has lost its inode; its record stays until it is found or given up. */
-  add(file: LogFile, by: Displacement): DisplacedFile;
+  /** The content of `file`, which was `seenBytes` long, has lost its inode; its record stays until it is found or given up. */
+  add(file: LogFile, by: Displacement, seenBytes: number): DisplacedFile;
   /** The same for a file that was not open, of which the journal knows as much as `state` says. */
   addKnown(state: FileState, by: Displacement): DisplacedFile;
   /** The displaced content that `file`, of which nothing was carried, holds. */
@@ -209,9 +209,9 @@ export function createDisplaced(options: DisplacedOptions): Displaced {
     get nextMs() {
       return Math.min(Infinity, ...[...displaced].map(dueMs));
     },
-    add: (file, by) => {
+    add: (file, by, seenBytes) => {
       const { state, position, mark, insideLongLine, predecessor, modifiedMs } = file;
-      journal.append({ t: 'displaced', id: state.id, by, seenBytes: file.sizeBytes });
+      journal.append({ t: 'displaced', id: state.id, by, seenBytes });
       known.displace(state);
       return begin(state, { position, mark, insideLongLine, predecessor, modifiedMs });
     },

@@ -19,6 +19,8 @@ export interface LogFile {
   /** A read found other content than the one that was followed. */
   changed: boolean;
   sizeBytes: number;
+  /** Its size when it was last sure that this is the content which is followed: growth may be that of other content. */
+  certainBytes: number;
   /** Size at which the bytes from `position` on were found to be only the beginning of a record. */
   partialAtBytes: number | undefined;
   /** That the record is complete once nothing has followed for this long; undefined when that would make no difference. */
@@ -137,6 +139,7 @@ export function newLogFile(
     mark: lastMark(state),
     changed: false,
     sizeBytes: stat.sizeBytes,
+    certainBytes: stat.sizeBytes,
     modifiedMs: stat.modifiedMs,
     partialAtBytes: undefined,
     partialForMs: undefined,

@@ -9,7 +9,7 @@ import type { Fingerprint } from '../checkpoint/state.ts';
 import { compressedFormat } from '../discover/compressed.ts';
 import { deviceOf } from '../discover/directory.ts';
 import type { FileStat, OpenFile } from '../discover/file-system.ts';
-import { FINGERPRINT_BYTES, fingerprintFrom, readAt } from '../discover/fingerprint.ts';
+import { FINGERPRINT_BYTES, fingerprintFrom, LEAD_BYTES, readAt } from '../discover/fingerprint.ts';
 import type { Displaced } from './displaced.ts';
 import type { LogFile, OpenLogFile } from './log-file.ts';
 import { isStillThere } from './truncation.ts';
@@ -80,7 +80,9 @@ export function createNewcomers(options: NewcomersOptions): Newcomers {
       return known;
     };
     const similar: LogFile[] = [];
-    for (const lead of new Set([leadOf(print(head.length)), -1])) {
+    // The beginning of a copy may be shorter than what the others are known by.
+    const leads = head.length < LEAD_BYTES[0] ? byLead.keys() : new Set([leadOf(print(head.length)), -1]);
+    for (const lead of leads) {
       const group = byLead.get(lead) ?? new Set<LogFile>();
       for (const other of group) {
         const { fingerprint } = other.state;
@@ -161,7 +163,7 @@ export function createNewcomers(options: NewcomersOptions): Newcomers {
 
   const moveTo = async (file: LogFile, other: LogFile): Promise<void> => {
     const dropping = options.drop(other);
-    displaced.goOnIn(file, displaced.add(other, 'reused'));
+    displaced.goOnIn(file, displaced.add(other, 'reused', other.sizeBytes));
     await dropping;
   };
 
@@ -188,7 +190,8 @@ export function createNewcomers(options: NewcomersOptions): Newcomers {
       }
       const over = holdBack(file, other.state.id, sizeBytes, other.sizeBytes);
       if (relation === 'equal' && file.hold !== undefined) file.hold.equalBytes = sizeBytes;
-      if (over) release(file);
+      // Not while the other one is about to be found empty, however long nobody has looked.
+      if (over && relation === 'equal') release(file);
       return;
     }
     release(file);

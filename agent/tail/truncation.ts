@@ -36,11 +36,16 @@ async function wasEmptied(file: OpenLogFile, stat: FileStat, nowMs: number): Pro
   const { sizeBytes } = stat;
   if (file.changed || sizeBytes < file.position.offset) return true;
   const { fingerprint } = file.state;
+  const grown = sizeBytes > file.sizeBytes;
   const shrank = sizeBytes < file.sizeBytes;
   const rewritten = sizeBytes === file.sizeBytes && stat.modifiedMs !== file.modifiedMs;
   const short = fingerprint.bytes < FINGERPRINT_BYTES && sizeBytes > fingerprint.bytes;
-  const unwatched = sizeBytes !== file.sizeBytes && nowMs - file.lookedMs > LONG_MS;
-  return (shrank || rewritten || short || unwatched) && !(await isStillThere(file));
+  const behind = grown && file.sizeBytes > file.position.offset;
+  const unwatched = grown && nowMs - file.lookedMs > LONG_MS;
+  if (!shrank && !rewritten && !short && !behind && !unwatched) return false;
+  if (!(await isStillThere(file))) return true;
+  file.certainBytes = sizeBytes;
+  return false;
 }
 
 export function watchTruncation({ known, displaced, onLost, logger }: TruncationOptions): Truncation {
@@ -51,11 +56,14 @@ export function watchTruncation({ known, displaced, onLost, logger }: Truncation
       fields,
       'the file was truncated; reading it from the beginning, and looking for a copy of its rest',
     );
-    displaced.add(file, 'emptied');
+    // Where it has grown meanwhile, what was seen of its growth may have been that of the new content.
+    const seenBytes = stat.sizeBytes < file.sizeBytes ? file.sizeBytes : file.certainBytes;
+    displaced.add(file, 'emptied', seenBytes);
     file.state = await known.remember(file.handle, stat, path, 0, true);
     file.position = { offset: 0, skipping: false };
     file.mark = undefined;
     file.changed = false;
+    file.certainBytes = 0;
     file.partialAtBytes = undefined;
     file.insideLongLine = false;
   };

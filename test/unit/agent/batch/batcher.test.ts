@@ -45,6 +45,7 @@ function setUp() {
       changed: false,
       modifiedMs: 0,
       sizeBytes: 0,
+      certainBytes: 0,
       partialAtBytes: undefined,
       partialForMs: undefined,
       insideLongLine: false,

@@ -105,10 +105,10 @@ describe('a batch that fits', () => {
     ]);
   });
 
-  test('a range that is longer than a mark says what its last 256 bytes are', async () => {
-    const text = `${'x'.repeat(300)}\n${'y'.repeat(299)}\n`;
+  test('a range that is longer than a mark says what its last kilobyte is', async () => {
+    const text = `${'x'.repeat(900)}\n${'y'.repeat(799)}\n`;
     const [part] = await encodeBatches(job([segment(text)], {}));
-    expect(part!.ranges[0]!.tail).toBe(crc32c(Buffer.from(text.slice(-256))));
+    expect(part!.ranges[0]!.tail).toBe(crc32c(Buffer.from(text.slice(-1024))));
   });
 
   test('the same job gives the same bytes: a crashed agent can send it again', async () => {
