@@ -335,11 +335,12 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
 
   /** Another file has its inode now: it was deleted while it was closed. */
   const replace = async (file: OpenLogFile, stat: FileStat): Promise<void> => {
-    displaced.add(file, 'reused');
+    displaced.add(file, 'reused', file.sizeBytes);
     file.state = await known.remember(file.handle, stat, file.state.path, 0);
     file.position = { offset: 0, skipping: false };
     Object.assign(file, {
       mark: undefined,
+      certainBytes: 0,
       partialAtBytes: undefined,
       insideLongLine: false,
       refused: false,

@@ -58,14 +58,13 @@ function isElder(one: LogFile, other: LogFile): boolean {
 
 export function createNewcomers(options: NewcomersOptions): Newcomers {
   const { files, displaced, clock, logger } = options;
-  /** By the checksum of the first 16 bytes; -1 for shorter ones. Files may have gone since. */
+  /** By the checksum of the first 16 bytes; -1 where fewer were seen yet. Files may have gone since. */
   const byLead = new Map<number, Set<LogFile>>();
   const held = new Set<LogFile>();
 
   const leadOf = ({ leads }: Fingerprint): number => leads?.[0] ?? -1;
 
   const note = (file: LogFile): void => {
-    if (file.state.fingerprint.bytes === 0) return;
     const lead = leadOf(file.state.fingerprint);
     const same = byLead.get(lead) ?? new Set();
     byLead.set(lead, same.add(file));

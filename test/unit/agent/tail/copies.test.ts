@@ -1,4 +1,13 @@
-import { appendFile, copyFile, readFile, rename, truncate, unlink, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  copyFile,
+  readFile,
+  rename,
+  truncate,
+  unlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
@@ -209,6 +218,21 @@ describe.each(BOTH)('copytruncate, the copy %s', (_, include) => {
     await handle!.close();
     expect(bytes.toString()).toBe('a1\na2\n');
   });
+});
+
+test('the file and its copy are both new to the agent, and the copy is the older one by its time of modification', async () => {
+  const { f, at, write, copy, truncate } = await setUp();
+  await write('app.log', '');
+  await f.look();
+  await write('app.log', 'a1 is a line of this file\n');
+  await copy('app.log', 'app.log.1');
+  await utimes(at('app.log.1'), 0, 1_600_000_000);
+  await write('app.log', 'a2 is a line of this file\n');
+  await f.restart();
+  let text = await f.look();
+  await truncate('app.log');
+  text += await f.idle(SETTLED_MS);
+  expect(text).toBe('a1 is a line of this file\na2 is a line of this file\n');
 });
 
 test('a copy that is compressed cannot be read on in: what was seen and not read is counted, and the archive is left alone', async () => {
