@@ -18,6 +18,7 @@ import { createRegistry } from '../shared/telemetry/metrics.ts';
 import { startStatusServer } from '../shared/telemetry/status-server.ts';
 import { agentReport } from './agent-report.ts';
 import { pooledEncoder } from './batch/encoder.ts';
+import { readBootId } from './checkpoint/boot-id.ts';
 import { openJournalFile } from './checkpoint/journal-file.ts';
 import { createDirectoryWatches } from './discover/directory-watches.ts';
 import { nodeFileSystem } from './discover/file-system.ts';
@@ -79,6 +80,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
     clock,
     log: repeatedLog({ logger, clock, intervalMs: REPEATED_LOG_MS }),
   });
+  const bootId = await readBootId();
   const directoryOf = (name: string): string => path.join(stateDir, 'pipelines', name);
 
   const startOne = async (pipeline: PipelineConfig): Promise<RunningPipeline> => {
@@ -100,6 +102,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
         fsyncPolicy: config.journal,
         openFiles,
         watches,
+        bootId,
         encoder,
         encodeAhead: limits.encodeThreads + 1,
         budget: share,

@@ -4,7 +4,7 @@
  */
 import type { Clock, Random } from '../shared/clock.ts';
 import type { PipelineConfig } from '../shared/config/pipeline-config.ts';
-import { isPlainLines } from '../shared/framing/framing.ts';
+import { delimiterOf, isPlainLines } from '../shared/framing/framing.ts';
 import type { KafkaCluster } from '../shared/kafka/cluster.ts';
 import type { AgentMetrics } from '../shared/telemetry/agent-metrics.ts';
 import type { Logger } from '../shared/telemetry/logger.ts';
@@ -48,6 +48,8 @@ export interface PipelineOptions {
   /** Those of all pipelines. */
   openFiles: OpenFiles;
   watches: DirectoryWatches;
+  /** The kernel's boot id; undefined where a reboot cannot be noticed. */
+  bootId?: string | undefined;
   encoder: BatchEncoder;
   /** Encode jobs that may be under way at once; keeps the workers busy and the queue short. */
   encodeAhead: number;
@@ -89,6 +91,7 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     policy: options.fsyncPolicy,
     clock,
     counts,
+    bootId: options.bootId,
     logger,
   });
   const progress = fileProgress(journal.state, clock);
@@ -142,7 +145,17 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     rack,
     maxInFlight: config.kafka.maxInFlight,
     requestTimeoutMs: config.kafka.requestTimeoutMs,
+    host: options.host,
+    pipeline: config.name,
     rebuild: (intent, maxBatchBytes) => rebuild(intent, maxBatchBytes),
+    reopen: (id) => files.reopen(id),
+    delimiter: delimiterOf(config.framing.format),
+    encodeLines: async (segment) => {
+      const settings = currentSettings();
+      const parts = await encoder.encode(jobFor([segment], settings, topicWatch.maxMessageBytes));
+      for (const part of parts) counts.encoded(part, oversize);
+      return { parts, settings };
+    },
     codec: { codec: config.kafka.codec, level: config.kafka.level },
     onAcknowledged: (batch) => {
       budget.give(batch.heldBytes);
@@ -198,6 +211,14 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     const message = 'UTF-16 with halves of surrogate pairs that stand alone; each became U+FFFD';
     log.warn('replaced', { replacedUnits, ranges }, message);
   };
+  const currentSettings = (): BatchSettings => ({
+    timestampMs: clock.nowMs(),
+    codec,
+    level,
+    maxRecordBytes: maxRecordBytes(),
+    oversize,
+    framing,
+  });
   const queue = encodeQueue<{ settings: BatchSettings; heldBytes: number }>({
     encoder,
     maxAhead: options.encodeAhead,
@@ -217,14 +238,7 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     batchBytes,
     lingerMs,
     queue,
-    settings: () => ({
-      timestampMs: clock.nowMs(),
-      codec,
-      level,
-      maxRecordBytes: maxRecordBytes(),
-      oversize,
-      framing,
-    }),
+    settings: currentSettings,
     job: (segments, settings) => jobFor(segments, settings, topicWatch.maxMessageBytes),
     clock,
   });
@@ -267,6 +281,13 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
 
   const carry = async (): Promise<void> => {
     await publisher.resume();
+    // Nothing has been read yet; what was found to be in the topic already is behind these positions now.
+    for (const file of files.all) {
+      const { offset, skipping } = file.state;
+      if (file.position.offset === offset) continue;
+      file.position = { offset, skipping };
+      file.mark = undefined;
+    }
     // Without the topic nothing could be sent: leave the lines where they are safe, in their files.
     await topicWatch.first(stopReading.signal);
     /** Where the limit stopped the last round: the next one begins there, so that the first file does not get it all. */

@@ -13,7 +13,7 @@ export interface FsyncPolicy {
   /**
    * `always`: on disk before a batch is sent, so exactly once survives a power cut. `interval` and `never`: exactly once
    * survives the death of the process (the kernel has the bytes); after a power cut the last intents may be missing, and
-   * their lines are sent again.
+   * what they sent is looked for in the topic.
    */
   fsync: 'always' | 'interval' | 'never';
   fsyncIntervalMs: number;
@@ -27,6 +27,8 @@ export interface JournalCounts {
 
 export interface Journal {
   readonly state: CheckpointState;
+  /** What the gap of the state may have held was looked for, as far as possible. */
+  closeGap(): void;
   append(...entries: Entry[]): void;
   /** Never rejects: with a disk that fails, delivery goes on and the risk is said once and counted. */
   flush(): Promise<void>;
@@ -63,8 +65,9 @@ async function recover(file: JournalFile, fresh: CheckpointState, logger: Logger
       const keptAs = await file.setAside(bytes, 'damaged').catch(messageOf); // a full disk must not keep us from starting
       logger.error(
         { bytes: lost.length, at: goodBytes, keptAs },
-        'the journal is damaged; going on from the last good entry. Lines that were sent after it may be sent twice',
+        'the journal is damaged; going on from the last good entry. What was sent after it is looked for in the topic',
       );
+      if (fresh.gap === undefined) apply(fresh, { t: 'gap', nextFile: fresh.nextFile });
     }
   }
   return fresh;
@@ -78,10 +81,19 @@ export async function openJournal(options: {
   policy: FsyncPolicy;
   clock: Clock;
   counts: JournalCounts;
+  /** The kernel's boot id; undefined where a reboot cannot be noticed. */
+  bootId?: string | undefined;
   logger: Logger;
 }): Promise<Journal> {
   const { file, policy, clock, counts, logger } = options;
   const state = await recover(file, emptyState(options.pipeline, options.topic), logger);
+  const { life } = state;
+  const boot = options.bootId ?? '';
+  const isSynced = policy.fsync === 'always';
+  const isUnsure = life !== undefined && !life.sure && life.boot !== boot;
+  if (isUnsure && state.gap === undefined) apply(state, { t: 'gap', nextFile: state.nextFile });
+  if (state.gap === undefined) apply(state, { t: 'life', boot, sure: isSynced });
+  if (state.gap === undefined && state.lastMs === 0) apply(state, { t: 'time', lastMs: clock.nowMs() });
 
   let queued: Entry[] = [];
   let queuedSinceMs = 0;
@@ -163,13 +175,16 @@ export async function openJournal(options: {
     return scheduled;
   };
 
+  const append = (...entries: Entry[]): void => {
+    for (const entry of entries) apply(state, entry);
+    if (queued.length === 0) queuedSinceMs = clock.monotonicMs();
+    queued.push(...entries);
+  };
+
   return {
     state,
-    append: (...entries) => {
-      for (const entry of entries) apply(state, entry);
-      if (queued.length === 0) queuedSinceMs = clock.monotonicMs();
-      queued.push(...entries);
-    },
+    closeGap: () => append({ t: 'life', boot, sure: isSynced }),
+    append,
     flush,
     flushLeftMs: () => {
       const writeAtMs = queued.length > 0 ? queuedSinceMs + FLUSH_AFTER_MS : Infinity;
@@ -180,6 +195,7 @@ export async function openJournal(options: {
       return dueMs - clock.monotonicMs();
     },
     close: async () => {
+      if (state.gap === undefined) append({ t: 'life', boot, sure: true });
       await flush();
       try {
         if (failedAtMs === undefined && unsyncedSinceMs !== undefined) await file.sync();

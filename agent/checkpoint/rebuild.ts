@@ -3,7 +3,8 @@ import type { JobSegment } from '../batch/encode-batches.ts';
 import type { OpenFile } from '../discover/file-system.ts';
 import type { Intent } from './state.ts';
 
-async function readRange(file: OpenFile, start: number, end: number): Promise<Uint8Array | undefined> {
+/** Undefined when the file ends before `end`. */
+export async function readRange(file: OpenFile, start: number, end: number): Promise<Uint8Array | undefined> {
   const bytes = Buffer.allocUnsafeSlow(end - start);
   let filled = 0;
   while (filled < bytes.length) {

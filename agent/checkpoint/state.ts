@@ -108,6 +108,22 @@ export interface Reached {
   baseSequence: number;
 }
 
+/** The boot of the machine in which a journal was written, and whether all that was appended then is surely in it. */
+export interface Life {
+  /** The kernel's boot id; empty where it is not known. */
+  boot: string;
+  /** Each intent was on the disk before its batch went out, or the journal was closed as it should be. */
+  sure: boolean;
+}
+
+/**
+ * The journal may lack its last entries: the machine went down before they were on the disk, or the file is damaged.
+ * Batches may have been sent that it does not know. Files with numbers from `nextFile` on are new to it.
+ */
+export interface Gap {
+  nextFile: number;
+}
+
 export type Entry =
   | { t: 'journal'; version: 1; pipeline: string; topic: string }
   | { t: 'counters'; file: number; intent: number }
@@ -122,6 +138,10 @@ export type Entry =
   | { t: 'producer'; producerId: bigint; producerEpoch: number }
   | { t: 'sequences'; next: [partition: number, sequence: number][] }
   | ({ t: 'target' } & Target)
+  /** Ends a gap. */
+  | ({ t: 'life' } & Life)
+  | ({ t: 'gap' } & Gap)
+  | { t: 'time'; lastMs: number }
   | { t: 'reached'; batches: Reached[] }
   | ({ t: 'intent' } & Intent)
   | { t: 'commit'; n: number; offset: number }
@@ -144,6 +164,12 @@ export interface CheckpointState {
   target: Target | undefined;
   /** By partition; nothing that is open was appended before it. */
   reached: Map<number, Reached>;
+  /** Undefined in a journal of a version that did not write it. */
+  life: Life | undefined;
+  /** While there is one, `reached` and `lastMs` stay where the journal ended. */
+  gap: Gap | undefined;
+  /** Wall-clock time of the last intent, or of the beginning of a life without one. What is not written down is later. */
+  lastMs: number;
 }
 
 export function emptyState(pipeline: string, topic: string): CheckpointState {
@@ -158,6 +184,9 @@ export function emptyState(pipeline: string, topic: string): CheckpointState {
     open: new Map(),
     target: undefined,
     reached: new Map(),
+    life: undefined,
+    gap: undefined,
+    lastMs: 0,
   };
 }
 
@@ -173,6 +202,7 @@ function addMark(file: FileState, { start, end, crc32c, tail }: IntentRange): vo
 
 function applyIntent(state: CheckpointState, intent: Intent): void {
   state.open.set(intent.n, intent);
+  if (state.gap === undefined) state.lastMs = intent.timestampMs;
   state.nextIntent = Math.max(state.nextIntent, intent.n + 1);
   if (state.producer?.producerId === intent.producerId) {
     state.sequences.set(intent.partition, advanceSequence(intent.baseSequence, intent.records));
@@ -195,7 +225,7 @@ export function isSameTarget(a: Target | undefined, b: Target): boolean {
 function applyCommit(state: CheckpointState, n: number, offset: number): void {
   const intent = state.open.get(n);
   state.open.delete(n);
-  if (intent === undefined || offset < 0) return; // -1: the broker does not know it any more
+  if (intent === undefined || offset < 0 || state.gap !== undefined) return; // -1: the broker does not know it any more
   const { partition, producerId, baseSequence } = intent;
   // One that is older may have been appended too, although the broker said that it failed.
   const hasOlder = [...state.open.values()].some((other) => other.partition === partition && other.n < n);
@@ -275,6 +305,16 @@ export function apply(state: CheckpointState, entry: Entry): void {
       state.topic = target.topic;
       return;
     }
+    case 'life':
+      state.life = { boot: entry.boot, sure: entry.sure };
+      state.gap = undefined;
+      return;
+    case 'gap':
+      state.gap = { nextFile: entry.nextFile };
+      return;
+    case 'time':
+      state.lastMs = entry.lastMs;
+      return;
     case 'reached':
       for (const reached of entry.batches) state.reached.set(reached.partition, reached);
       return;
@@ -336,6 +376,9 @@ export function snapshot(state: CheckpointState): Entry[] {
     if (file !== undefined) entries.push({ t: 'file', ...file });
   }
   if (state.reached.size > 0) entries.push({ t: 'reached', batches: [...state.reached.values()] });
+  if (state.life !== undefined) entries.push({ t: 'life', ...state.life });
+  if (state.gap !== undefined) entries.push({ t: 'gap', ...state.gap });
+  if (state.lastMs > 0) entries.push({ t: 'time', lastMs: state.lastMs });
   // Last, because replaying an open intent moves its partition's sequence back to just after itself.
   entries.push({ t: 'sequences', next: [...state.sequences] });
   return entries;

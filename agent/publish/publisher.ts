@@ -7,7 +7,7 @@ import { SkaldError } from '../../shared/errors.ts';
 import type { KafkaCluster, Lane } from '../../shared/kafka/cluster.ts';
 import { produceRequest, type ProducedPartition } from '../../shared/kafka/requests/produce.ts';
 import type { RepeatedLog } from '../../shared/telemetry/repeated-log.ts';
-import type { EncodedPart } from '../batch/encode-batches.ts';
+import type { EncodedPart, JobSegment } from '../batch/encode-batches.ts';
 import { type Intent, isSameTarget } from '../checkpoint/state.ts';
 import {
   type IdentityLoss,
@@ -16,6 +16,7 @@ import {
   type SealedBatch,
 } from './partition-sender.ts';
 import type { Partitioner } from './partitioner.ts';
+import type { LostIntentsOptions } from './lost-intents.ts';
 import { orAborted } from './or-aborted.ts';
 import { newProducerId } from './producer-id.ts';
 import { producerMemory } from './producer-memory.ts';
@@ -38,7 +39,10 @@ export interface PublishedBatch {
   tookMs: number;
 }
 
-export interface PublisherOptions extends Omit<ReidentifyOptions, 'newProducerId'> {
+export interface PublisherOptions
+  extends
+    Omit<ReidentifyOptions, 'newProducerId'>,
+    Pick<LostIntentsOptions, 'host' | 'pipeline' | 'reopen' | 'delimiter'> {
   topic: string;
   cluster: KafkaCluster;
   /** Connections of its own: a batch that waits for replicas must not hold up those of other pipelines. */
@@ -47,6 +51,8 @@ export interface PublisherOptions extends Omit<ReidentifyOptions, 'newProducerId
   rack: string | undefined;
   maxInFlight: number;
   requestTimeoutMs: number;
+  /** Lines that were read again for a batch of their own. */
+  encodeLines(segment: JobSegment): Promise<{ parts: EncodedPart[]; settings: BatchSettings }>;
   onAcknowledged(batch: PublishedBatch): void;
   onMoved(reason: string): void;
   /** The broker has asked not to be sent anything for so long, because of a quota. */
@@ -265,33 +271,41 @@ export function createPublisher(options: PublisherOptions): Publisher {
     return undefined;
   };
 
-  return {
-    publish: async (part, settings, heldBytes) => {
-      // Also for a part without records: the one before it may not have been taken.
-      if (signal.aborted) return false;
-      if (part.records === 0) {
-        for (const { fileId: id, end: to, skipRest: skipping, restBytes } of part.ranges) {
-          journal.append({ t: 'skip', id, to, skipping, restBytes });
-        }
-        await journal.flush();
-        return true;
+  const publish: Publisher['publish'] = async (part, settings, heldBytes) => {
+    // Also for a part without records: the one before it may not have been taken.
+    if (signal.aborted) return false;
+    if (part.records === 0) {
+      for (const { fileId: id, end: to, skipRest: skipping, restBytes } of part.ranges) {
+        journal.append({ t: 'skip', id, to, skipping, restBytes });
       }
-      const view = await topicWatch.first(signal);
-      if (view === undefined || !(await ensureProducer())) return false;
-      const target = { topic, clusterId: view.clusterId };
-      if (!isSameTarget(journal.state.target, target)) journal.append({ t: 'target', ...target });
-      const chosen = await chooseSender(view);
-      if (chosen === undefined) return false;
-      options.partitioner.took(part.rawBytes);
-      const { partition, sender } = chosen;
-      const baseSequence = journal.state.sequences.get(partition) ?? 0;
-      const { nextIntent: n, producer } = journal.state;
-      const batch = sealPart({ part, settings, heldBytes }, { ...producer!, partition, n, baseSequence });
-      journal.append({ t: 'intent', ...batch.intent });
       await journal.flush();
-      sender.submit(batch);
       return true;
-    },
+    }
+    const view = await topicWatch.first(signal);
+    if (view === undefined || !(await ensureProducer())) return false;
+    const target = { topic, clusterId: view.clusterId };
+    if (!isSameTarget(journal.state.target, target)) journal.append({ t: 'target', ...target });
+    const chosen = await chooseSender(view);
+    if (chosen === undefined) return false;
+    options.partitioner.took(part.rawBytes);
+    const { partition, sender } = chosen;
+    const baseSequence = journal.state.sequences.get(partition) ?? 0;
+    const { nextIntent: n, producer } = journal.state;
+    const batch = sealPart({ part, settings, heldBytes }, { ...producer!, partition, n, baseSequence });
+    journal.append({ t: 'intent', ...batch.intent });
+    await journal.flush();
+    sender.submit(batch);
+    return true;
+  };
+
+  const sendLines = async (segment: JobSegment): Promise<boolean> => {
+    const { parts, settings } = await options.encodeLines(segment);
+    for (const part of parts) if (!(await publish(part, settings, 0))) return false;
+    return true;
+  };
+
+  return {
+    publish,
 
     resume: () =>
       resume({
@@ -299,6 +313,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
         newProducerId: askProducerId,
         isStale,
         anotherPartition,
+        sendLines,
         submit: (batch) => senderOf(batch.intent.partition).submit(batch),
       }),
 

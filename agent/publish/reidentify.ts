@@ -43,7 +43,7 @@ export interface ReidentifyOptions {
  */
 export async function reidentify(
   batches: readonly SealedBatch[],
-  why: Exclude<ReplaceReason, 'source-gone'>,
+  why: IdentityLoss | 'other-target',
   partitionOf: (batch: SealedBatch) => number,
   options: ReidentifyOptions,
 ): Promise<SealedBatch[] | undefined> {

@@ -6,7 +6,8 @@ import { messageOf } from '../../shared/errors.ts';
 import { type Intent, isSameTarget } from '../checkpoint/state.ts';
 import { sealBatch } from '../../shared/wire/record-batch.ts';
 import type { SealedBatch } from './partition-sender.ts';
-import { readBack, type ReadBackOptions } from './read-back.ts';
+import { findLostIntents, type LostIntentsOptions } from './lost-intents.ts';
+import { readBack } from './read-back.ts';
 import { type ReadBudget, readBudget } from './read-forward.ts';
 import { reidentify, type ReidentifyOptions } from './reidentify.ts';
 import type { TopicView } from './topic-view.ts';
@@ -14,7 +15,7 @@ import type { TopicView } from './topic-view.ts';
 /** What became of an open intent at the start. */
 export type ReplayOutcome = 'resent' | 'found' | 'other-target' | 'source-gone' | 'unreadable';
 
-export interface ResumeOptions extends ReadBackOptions, ReidentifyOptions {
+export interface ResumeOptions extends ReidentifyOptions, LostIntentsOptions {
   isStale(intent: Intent): Promise<boolean>;
   /** A partition for batches whose own is not there; undefined when the publisher stops first. */
   anotherPartition(): Promise<number | undefined>;
@@ -25,12 +26,19 @@ export interface ResumeOptions extends ReadBackOptions, ReidentifyOptions {
 /** Returns when all that can be sent again is on its way. */
 export async function resume(options: ResumeOptions): Promise<void> {
   const { journal, topicWatch, logger, signal } = options;
-  const open = [...journal.state.open.values()];
-  if (open.length === 0) return;
+  if (journal.state.open.size === 0 && journal.state.gap === undefined) return;
   const view = await topicWatch.first(signal);
   if (view === undefined) return;
+  const elsewhere = isElsewhere(view, options);
+  if (journal.state.gap !== undefined) {
+    if (elsewhere)
+      journal.closeGap(); // what it may lack is in another topic
+    else await findLostIntents(view, options);
+  }
+  const open = [...journal.state.open.values()];
+  if (open.length === 0 || signal.aborted) return;
   const batches = await rebuildAll(open, options);
-  if (isElsewhere(view, options)) await sendElsewhere(view, batches, options);
+  if (elsewhere) await sendElsewhere(view, batches, options);
   else await sendAgain(batches, options);
   logger.info({ batches: open.length }, 'took up the batches that were on their way when the agent ended');
   await journal.flush();

@@ -47,9 +47,10 @@ const limitsSchema = z
 const journalSchema = z
   .strictObject({
     fsync: choice(
-      'When the journal is forced to disk: `always` before every batch (exactly once even when the machine loses power, ' +
-        'at one disk flush per batch), `interval` every `fsyncIntervalMs` and `never` by the kernel alone (both exactly ' +
-        'once when the process dies; after a power loss the last batches may be sent twice, never lost).',
+      'When the journal is forced to disk: `always` before every batch (one disk flush per batch; nothing is missing after ' +
+        'a power loss), `interval` every `fsyncIntervalMs` and `never` by the kernel alone (after a power loss the agent reads ' +
+        'the topic for what the journal lacks before it goes on, which takes the READ permission on the topic; without it ' +
+        'the last batches may be sent twice, never lost). Exactly once when only the process dies, with each of them.',
       ['always', 'interval', 'never'],
     ).default('interval'),
     fsyncIntervalMs: durationMs('Time between two flushes with `fsync: interval`.', {

@@ -59,3 +59,9 @@ export function isPlainLines(framing: Framing): boolean {
     framing.encoding === 'bytes'
   );
 }
+
+/** The bytes that end a line in a file; undefined where records have no such end, or its bytes depend on the file. */
+export function delimiterOf(framing: Framing): Uint8Array | undefined {
+  if (framing.type === 'length-prefixed' || framing.encoding !== 'bytes') return undefined;
+  return Buffer.from(framing.delimiter);
+}

@@ -50,14 +50,19 @@ export interface Scenario {
   fsync?: FsyncPolicy['fsync'];
   /** Each death of the process is one of the machine: what was not synced is gone. */
   powerCuts?: boolean;
+  /** The machine can tell one boot from another; true unless said otherwise. */
+  hasBootId?: boolean;
 }
 
 /**
  * One seed: lines are written in pieces and files rotated while requests and answers are lost, brokers refuse, leaders
  * move and the process dies at any moment. Returns what is wrong in the topic when all has come to rest.
  */
-export async function runScenario(seed: number, { fsync = 'interval', powerCuts = false }: Scenario = {}) {
-  const world = createWorld(seed, { fsync });
+export async function runScenario(
+  seed: number,
+  { fsync = 'interval', powerCuts = false, hasBootId = true }: Scenario = {},
+) {
+  const world = createWorld(seed, { fsync, hasBootId });
   const { random, broker, clock } = world;
   const writer = createWriter(world);
   const names = ['a', 'b', 'c'];
@@ -77,10 +82,7 @@ export async function runScenario(seed: number, { fsync = 'interval', powerCuts 
     await clock.advance(between(random, 1, 150));
     if (random() < 0.25) {
       world.kill();
-      if (powerCuts) {
-        await clock.advance(5); // writes that were under way have ended, one way or the other
-        world.journal.cutPower();
-      }
+      if (powerCuts) await world.cutPower();
       if (random() < 0.5) await clock.advance(between(random, 1, 500));
       world.start();
     }

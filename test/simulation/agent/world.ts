@@ -18,6 +18,8 @@ import { simDisk } from '../support/sim-disk.ts';
 import { simJournal } from '../support/sim-journal.ts';
 
 export const TOPIC = 'logs';
+/** Less than any machine takes to boot, and more than a packet of before is on its way. */
+const BOOT_MS = 1_000;
 const START_MS = Date.UTC(2026, 0, 1);
 
 export function pipelineConfig(): PipelineConfig {
@@ -49,8 +51,11 @@ export function pipelineConfig(): PipelineConfig {
   };
 }
 
-export function createWorld(seed: number, options: { fsync?: FsyncPolicy['fsync']; logger?: Logger } = {}) {
-  const { fsync = 'interval', logger = silentLogger } = options;
+export function createWorld(
+  seed: number,
+  options: { fsync?: FsyncPolicy['fsync']; hasBootId?: boolean; logger?: Logger } = {},
+) {
+  const { fsync = 'interval', hasBootId = true, logger = silentLogger } = options;
   const random = seededRandom(seed);
   const clock = simClock(START_MS);
   const disk = simDisk(() => clock.nowMs());
@@ -58,6 +63,7 @@ export function createWorld(seed: number, options: { fsync?: FsyncPolicy['fsync'
   const broker = simBroker({ topic: TOPIC, partitions: 4, clock, random });
   const metrics = createAgentMetrics(createRegistry());
   let life = processLife();
+  let boots = 1;
   let pipeline: RunningPipeline | undefined;
   const failures: unknown[] = [];
 
@@ -78,6 +84,7 @@ export function createWorld(seed: number, options: { fsync?: FsyncPolicy['fsync'
       metadataMaxAgeMs: 5_000,
       journalFile: journal.file(mine, random),
       fsyncPolicy: { fsync, fsyncIntervalMs: 1000 },
+      bootId: hasBootId ? `boot ${boots}` : undefined,
       encoder: inlineEncoder(),
       encodeAhead: 2,
       budget: memoryBudget(1 << 20).share('main'),
@@ -106,6 +113,13 @@ export function createWorld(seed: number, options: { fsync?: FsyncPolicy['fsync'
     failures,
     start,
     kill: () => life.kill(),
+    /** The machine goes down under a dead process, with what was not synced, and comes up again. */
+    cutPower: async () => {
+      await clock.advance(5); // writes that were under way have ended, one way or the other
+      journal.cutPower();
+      boots += 1;
+      await clock.advance(BOOT_MS);
+    },
     get pipeline() {
       return pipeline;
     },

@@ -11,9 +11,14 @@ const REPAIR_INTERVAL_MS = 5_000;
 
 async function open(
   file: MemoryJournal,
-  options: { policy?: Partial<FsyncPolicy>; clock?: ReturnType<typeof simClock> } = {},
+  options: {
+    policy?: Partial<FsyncPolicy>;
+    clock?: ReturnType<typeof simClock>;
+    nowMs?: number;
+    bootId?: string;
+  } = {},
 ) {
-  const clock = options.clock ?? simClock(0);
+  const clock = options.clock ?? simClock(options.nowMs ?? 0);
   const { logger, lines } = recordedLog();
   const seen = { entries: 0, bytes: 0, fsyncs: 0, failing: [] as boolean[] };
   const journal = await openJournal({
@@ -32,6 +37,7 @@ async function open(
       },
       failing: (failing) => seen.failing.push(failing),
     },
+    bootId: options.bootId,
     logger,
   });
   return { clock, journal, lines, seen };
@@ -55,8 +61,10 @@ const remembered = ({ files, open: intents, nextFile, nextIntent }: CheckpointSt
   nextIntent,
 });
 
-/** A journal with a few files and open intents, closed in order. */
-async function written(): Promise<{ file: MemoryJournal; state: CheckpointState }> {
+/** A journal with a few files and open intents, closed in order; or its process died after all was written. */
+async function written(
+  end: 'closed' | 'killed' = 'closed',
+): Promise<{ file: MemoryJournal; state: CheckpointState }> {
   const disk = memoryJournal();
   const { journal } = await open(disk);
   journal.append({ t: 'counters', file: 4, intent: 0 }, file(1), file(2), file(3));
@@ -67,9 +75,76 @@ async function written(): Promise<{ file: MemoryJournal; state: CheckpointState 
     journal.append({ t: 'intent', ...someIntent({ n, producerId: 2n ** 62n + 1n, ranges }) });
   }
   journal.append({ t: 'commit', n: 2, offset: 5 });
-  await journal.close();
+  await (end === 'closed' ? journal.close() : journal.flush());
   return { file: disk, state: journal.state };
 }
+
+describe('a journal that may lack its last entries', () => {
+  const life = async (
+    disk: MemoryJournal,
+    bootId: string,
+    fsync: FsyncPolicy['fsync'] = 'interval',
+  ): Promise<Journal> => (await open(disk, { bootId, policy: { fsync } })).journal;
+
+  test('the machine went down under a living agent: yes, and still so at the next start, until it was looked for', async () => {
+    const disk = memoryJournal();
+    const first = await life(disk, 'boot-1');
+    first.append(...Array.from({ length: 3 }, (_, i) => file(i + 1)), { t: 'counters', file: 4, intent: 0 });
+    await first.flush();
+    expect(first.state.gap).toBeUndefined();
+    expect((await life(disk, 'boot-2')).state.gap).toEqual({ nextFile: 4 });
+    const third = await life(disk, 'boot-3');
+    expect(third.state.gap).toEqual({ nextFile: 4 });
+    third.closeGap();
+    await third.flush();
+    expect(third.state.gap).toBeUndefined();
+    expect((await life(disk, 'boot-3')).state.gap).toBeUndefined();
+    expect((await life(disk, 'boot-4')).state.gap).toBeDefined();
+  });
+
+  test('the process was killed and the machine ran on: no, the kernel had all of it', async () => {
+    const disk = memoryJournal();
+    await life(disk, 'boot-1');
+    expect((await life(disk, 'boot-1')).state.gap).toBeUndefined();
+  });
+
+  test('closed in order before the machine went down: no', async () => {
+    const disk = memoryJournal();
+    await (await life(disk, 'boot-1')).close();
+    expect((await life(disk, 'boot-2')).state.gap).toBeUndefined();
+  });
+
+  test('each intent was on the disk before its batch went out: no', async () => {
+    const disk = memoryJournal();
+    await life(disk, 'boot-1', 'always');
+    expect((await life(disk, 'boot-2', 'interval')).state.gap).toBeUndefined();
+    expect((await life(disk, 'boot-3', 'always')).state.gap).toBeDefined();
+  });
+
+  test('written by a version that did not know the boot: no, as before', async () => {
+    const disk = memoryJournal();
+    await life(disk, 'boot-1');
+    const old = parseJournal(disk.content).entries.filter(({ t }) => t !== 'life' && t !== 'time');
+    const journal = await life(memoryJournal(old.map(formatEntry).join('')), 'boot-2');
+    expect(journal.state.gap).toBeUndefined();
+  });
+
+  test('a damaged one: yes, whatever boot it is', async () => {
+    const { file: disk } = await written('killed');
+    disk.content[disk.content.indexOf('fd-2')]! ^= 1;
+    expect((await life(disk, 'boot-1')).state.gap).toBeDefined();
+    expect((await life(disk, 'boot-1')).state.gap).toBeDefined(); // it is not damaged any more, and lacks what it lacked
+  });
+
+  test('what is missing is later than the last intent, or than the first start', async () => {
+    const disk = memoryJournal();
+    expect((await open(disk, { nowMs: 5_000 })).journal.state.lastMs).toBe(5_000);
+    const { journal } = await open(disk, { nowMs: 6_000 });
+    journal.append({ t: 'intent', ...someIntent({ timestampMs: 7_000 }) }, { t: 'commit', n: 1, offset: 0 });
+    await journal.flush();
+    expect((await open(disk, { nowMs: 9_000 })).journal.state.lastMs).toBe(7_000);
+  });
+});
 
 describe('recovery', () => {
   test('what was closed is what is opened, open intents with their 64-bit producer ids', async () => {
@@ -85,7 +160,7 @@ describe('recovery', () => {
   });
 
   test('torn at each byte of its last entry: the state before it, said as a warning, and nothing set aside', async () => {
-    const { file: disk } = await written();
+    const { file: disk } = await written('killed');
     const lastLine = disk.content.lastIndexOf('\n', disk.content.length - 2) + 1;
     const before = parseJournal(disk.content.subarray(0, lastLine)).entries;
     for (let cut = lastLine + 1; cut < disk.content.length; cut += 1) {
@@ -99,7 +174,7 @@ describe('recovery', () => {
   });
 
   test('the torn tail is cut off at once: what is appended after it can be read', async () => {
-    const { file: disk } = await written();
+    const { file: disk } = await written('killed');
     const torn = memoryJournal(disk.content.subarray(0, disk.content.length - 3));
     const first = await open(torn);
     first.journal.append({ t: 'commit', n: 1, offset: 1 });

@@ -32,7 +32,7 @@ export interface ScriptedCluster extends KafkaCluster {
   /** What can be read of each partition; a batch is in it when a test calls `stores`. */
   logs: Map<number, Buffer[]>;
   /** The broker has the batch, whatever it answers. */
-  stores(batch: Produced): void;
+  stores(batch: Pick<Produced, 'partition' | 'bytes'>): void;
   /** Error code of every answer to Fetch. */
   fetchError: number;
   /** Offset of the first record that is still there. */
