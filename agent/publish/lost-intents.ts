@@ -13,6 +13,7 @@ import { readRange } from '../checkpoint/rebuild.ts';
 import { isBatchOf, type OwnBatch, ownBatches } from './own-batches.ts';
 import type { ReadBackOptions } from './read-back.ts';
 import { readBudget, readForward } from './read-forward.ts';
+import type { ReplaceReason } from './reidentify.ts';
 import type { TopicView } from './topic-view.ts';
 
 export interface LostIntentsOptions extends ReadBackOptions {
@@ -20,7 +21,7 @@ export interface LostIntentsOptions extends ReadBackOptions {
   pipeline: string;
   reopen(fileId: string): Promise<OpenFile | undefined>;
   /** `records` are in the topic twice now. */
-  onReplaced(why: 'lost-intents', records: number, lostBytes: number): void;
+  onReplaced(why: ReplaceReason, records: number, lostBytes: number): void;
   /**
    * What ends a line in the files' bytes. Undefined with framings whose records cannot be told from their end: there
    * only open intents are looked for, and what no intent is there for goes again.

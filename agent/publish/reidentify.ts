@@ -19,7 +19,7 @@ export type Rebuild = (
 ) => Promise<{ parts: EncodedPart[]; settings: BatchSettings } | undefined>;
 
 /** Why batches were replaced: a window that could not go on, a pipeline with another target, or files without the bytes. */
-export type ReplaceReason = IdentityLoss | 'other-target' | 'source-gone' | 'partly-gone';
+export type ReplaceReason = IdentityLoss | 'other-target' | 'source-gone' | 'partly-gone' | 'lost-intents';
 
 export interface ReidentifyOptions {
   journal: Journal;
@@ -43,7 +43,7 @@ export interface ReidentifyOptions {
  */
 export async function reidentify(
   batches: readonly SealedBatch[],
-  why: IdentityLoss | 'other-target',
+  why: Exclude<ReplaceReason, 'source-gone' | 'lost-intents'>,
   partitionOf: (batch: SealedBatch) => number,
   options: ReidentifyOptions,
 ): Promise<SealedBatch[] | undefined> {
