@@ -441,7 +441,9 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     const nowMs = clock.monotonicMs();
     const stat = await file.handle.stat();
     file.waits = false;
+    const { state } = file;
     if (!file.refused) await truncation.look(file, stat, nowMs);
+    if (file.state !== state) newcomers.note(file); // it begins with other bytes now
     file.lookedMs = nowMs;
     file.modifiedMs = stat.modifiedMs;
     if (stat.sizeBytes !== file.sizeBytes) {

@@ -179,6 +179,22 @@ describe.each(BOTH)('copytruncate, the copy %s', (_, include) => {
     expect(f.lost).toEqual([]);
   });
 
+  test('twice, and the new lines were there before anybody saw that the file was emptied', async () => {
+    const { f, write, copy, truncate, move } = await setUp(options);
+    await write('app.log', 'a1 is a line of this file\n');
+    let text = await f.look();
+    await copy('app.log', 'app.log.1');
+    await truncate('app.log');
+    await write('app.log', 'b1 is a line of this file\n');
+    text += await f.idle(1_000);
+    await move('app.log.1', 'app.log.2');
+    await copy('app.log', 'app.log.1');
+    text += await f.idle(1_000);
+    await truncate('app.log');
+    text += await f.idle(SETTLED_MS);
+    expect(text).toBe('a1 is a line of this file\nb1 is a line of this file\n');
+  });
+
   test('the copy is renamed while it is looked for', async () => {
     const { f, write, copy, truncate, move } = await setUp(options);
     await write('app.log', 'a1\n');
