@@ -13,7 +13,7 @@ import { openCluster } from '../shared/kafka/cluster.ts';
 import { AGENT_METRICS, createAgentMetrics } from '../shared/telemetry/agent-metrics.ts';
 import { forgetSeries } from '../shared/telemetry/forget-series.ts';
 import type { Logger } from '../shared/telemetry/logger.ts';
-import { repeatedLog } from '../shared/telemetry/repeated-log.ts';
+import { type RepeatedLog, repeatedLog } from '../shared/telemetry/repeated-log.ts';
 import { createRegistry } from '../shared/telemetry/metrics.ts';
 import { startStatusServer } from '../shared/telemetry/status-server.ts';
 import { agentReport } from './agent-report.ts';
@@ -70,6 +70,14 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   const clusters = sharedClusters((name) =>
     openCluster(config.clusters[name]!, { logger: logger.child({ cluster: name }), random }),
   );
+  const clusterLogs = new Map<string, RepeatedLog>();
+  const clusterLogOf = (cluster: string): RepeatedLog => {
+    const known = clusterLogs.get(cluster);
+    const log =
+      known ?? repeatedLog({ logger: logger.child({ cluster }), clock, intervalMs: REPEATED_LOG_MS });
+    clusterLogs.set(cluster, log);
+    return log;
+  };
   let closing: Promise<void> | undefined;
   /** Of the pipelines that have ended with the agent; for its last words. */
   const lastStatus: PipelineStatus[] = [];
@@ -97,6 +105,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
         host,
         rack,
         cluster: lease.cluster,
+        clusterLog: clusterLogOf(cluster),
         metadataMaxAgeMs: config.clusters[cluster]!.metadataMaxAgeMs,
         journalFile: await openJournalFile(path.join(directoryOf(pipeline.name), 'journal')),
         fsyncPolicy: config.journal,
@@ -188,6 +197,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
       await statusFile?.close();
       await letGo();
       await statusServer?.close();
+      for (const log of clusterLogs.values()) log.flush();
       logger.info('the agent has stopped');
     })());
 

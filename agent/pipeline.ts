@@ -8,7 +8,7 @@ import { delimiterOf, isPlainLines } from '../shared/framing/framing.ts';
 import type { KafkaCluster } from '../shared/kafka/cluster.ts';
 import type { AgentMetrics } from '../shared/telemetry/agent-metrics.ts';
 import type { Logger } from '../shared/telemetry/logger.ts';
-import { repeatedLog } from '../shared/telemetry/repeated-log.ts';
+import { type RepeatedLog, repeatedLog } from '../shared/telemetry/repeated-log.ts';
 import { createAttention } from './attention.ts';
 import { createBatcher } from './batch/batcher.ts';
 import type { EncodedPart, EncodeJob, JobSegment } from './batch/encode-batches.ts';
@@ -22,6 +22,7 @@ import type { DirectoryWatches } from './discover/directory-watches.ts';
 import type { FileSystem } from './discover/file-system.ts';
 import type { BudgetShare } from './memory-budget.ts';
 import { byteRate } from './byte-rate.ts';
+import { withClusterLog } from './cluster-log.ts';
 import { fileProgress } from './file-progress.ts';
 import { type PipelineStatus, pipelineStatus } from './pipeline-status.ts';
 import { recordProblems } from './problems.ts';
@@ -42,6 +43,8 @@ export interface PipelineOptions {
   host: string;
   rack: string | undefined;
   cluster: KafkaCluster;
+  /** For what is wrong with the cluster itself, which all of its pipelines say together; without it, each for itself. */
+  clusterLog?: RepeatedLog;
   metadataMaxAgeMs: number;
   journalFile: JournalFile;
   fsyncPolicy: FsyncPolicy;
@@ -81,7 +84,9 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
   const { topic, batchBytes, lingerMs } = config.kafka;
   const { watch, ...discovery } = config.discovery;
   const logger = options.logger.child({ pipeline: config.name });
-  const problems = recordProblems(repeatedLog({ logger, clock, intervalMs: REPEATED_LOG_MS }), clock);
+  const ownLog = repeatedLog({ logger, clock, intervalMs: REPEATED_LOG_MS });
+  const { clusterLog = ownLog } = options;
+  const problems = recordProblems(withClusterLog(ownLog, clusterLog, config.name), clock);
   const { log } = problems;
   const counts = pipelineCounts(options.metrics, config.name, topic);
   const journal = await openJournal({

@@ -56,18 +56,56 @@ test('a flush says what was counted, once', () => {
   expect(lines.slice(1)).toEqual([['error', { file: 'b', repeated: 1 }, 'lost']]);
 });
 
+test('one that lasts is said less and less often, down to once in 64 intervals; one that has come back at once', () => {
+  const { lines, clock, log } = setUp();
+  const saidAtMs: number[] = [];
+  const minutes = (count: number): void => {
+    for (let second = 0; second < count * 60; second += 1) {
+      clock.ms += 1_000;
+      const before = lines.length;
+      log.warn('away', {}, 'the broker is away');
+      if (lines.length > before) saidAtMs.push(clock.ms);
+    }
+  };
+  minutes(60);
+  const pauses = saidAtMs.slice(1).map((at, i) => (at - saidAtMs[i]!) / 10_000);
+  expect(pauses).toEqual([1, 2, 4, 8, 16, 32, 64, 64, 64, 64]);
+  clock.ms += 86_400_000;
+  minutes(1);
+  // News at once, and then as if it had just begun: after two intervals more, and after four.
+  expect(saidAtMs.slice(-2).map((at) => at - clock.ms)).toEqual([-59_000, -39_000]);
+});
+
+test('ten thousand files that cannot be read, looked at each second, do not fill the log', () => {
+  const { lines, clock, log } = setUp();
+  for (let second = 0; second < 600; second += 1) {
+    clock.ms += 1_000;
+    for (let file = 0; file < 10_000; file += 1)
+      log.error(`open ${file}`, { file }, 'cannot read a log file');
+  }
+  log.flush();
+  // Two hundred are named: at first, after 10, 30, 70, 150 and 310 s, and at the end; and a line for the others each time.
+  expect(lines.length).toBeLessThanOrEqual(201 * 7);
+  const said = lines.reduce((sum, [, fields]) => sum + Number(fields['repeated'] ?? 1), 0);
+  expect(said).toBe(6_000_000);
+  expect(lines[200]![2]).toBe('too many problems to name each; one of the others: cannot read a log file');
+});
+
 test('it remembers a bounded number of problems, and says what it counted of one before it forgets it', () => {
-  const { lines, log } = setUp(2);
+  const { lines, clock, log } = setUp(2);
   log.warn('a', {}, 'a');
   log.warn('b', {}, 'b');
+  log.warn('b', {}, 'b');
+  log.warn('c', {}, 'c'); // no room: a and b have just happened
+  clock.ms = 10_001;
   log.warn('a', {}, 'a');
-  log.warn('c', {}, 'c'); // b was quiet for longest
-  log.warn('d', {}, 'd'); // now a
+  log.warn('d', {}, 'd'); // b was quiet for long
   expect(lines.map(([, fields, message]) => [message, fields['repeated'] ?? 0])).toEqual([
     ['a', 0],
     ['b', 0],
-    ['c', 0],
+    ['too many problems to name each; one of the others: c', 0],
     ['a', 1],
+    ['b', 1],
     ['d', 0],
   ]);
 });
