@@ -256,6 +256,7 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     files.delete(file.state.key);
     changed.delete(file);
     ready.delete(file);
+    newcomers.forget(file);
   };
 
   /** A file without a handle lost its last name: it was renamed to one of `strangers`, or elsewhere, or deleted. */

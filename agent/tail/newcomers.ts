@@ -5,13 +5,13 @@
  */
 import type { Clock } from '../../shared/clock.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
-import type { Fingerprint } from '../checkpoint/state.ts';
 import { compressedFormat } from '../discover/compressed.ts';
 import { deviceOf } from '../discover/directory.ts';
 import type { FileStat, OpenFile } from '../discover/file-system.ts';
-import { FINGERPRINT_BYTES, fingerprintFrom, LEAD_BYTES, readAt } from '../discover/fingerprint.ts';
+import { FINGERPRINT_BYTES, readAt } from '../discover/fingerprint.ts';
 import type { Displaced } from './displaced.ts';
 import type { LogFile, OpenLogFile } from './log-file.ts';
+import { similarFiles } from './similar-files.ts';
 import { isStillThere } from './truncation.ts';
 
 export interface Newcomers {
@@ -19,6 +19,8 @@ export interface Newcomers {
   look(file: OpenLogFile, stat: FileStat): Promise<void>;
   /** The file's first bytes are known now, or better than before: others can be compared with it. */
   note(file: LogFile): void;
+  /** The file is not followed any more. */
+  forget(file: LogFile): void;
   /** Whether another file is held back because of this one. */
   isWaitedFor(file: LogFile): boolean;
 }
@@ -58,43 +60,18 @@ function isElder(one: LogFile, other: LogFile): boolean {
 
 export function createNewcomers(options: NewcomersOptions): Newcomers {
   const { files, displaced, clock, logger } = options;
-  /** By the checksum of the first 16 bytes; -1 where fewer were seen yet. Files may have gone since. */
-  const byLead = new Map<number, Set<LogFile>>();
+  const similar = similarFiles();
   const held = new Set<LogFile>();
 
-  const leadOf = ({ leads }: Fingerprint): number => leads?.[0] ?? -1;
-
-  const note = (file: LogFile): void => {
-    const lead = leadOf(file.state.fingerprint);
-    const same = byLead.get(lead) ?? new Set();
-    byLead.set(lead, same.add(file));
-  };
-
-  /** Files that may begin as `head` does, by what is known without reading them. */
+  /** Files that may begin as `head` does, and of which `file` may be a copy. */
   const similarTo = (file: LogFile, head: Buffer): LogFile[] => {
-    const prints = new Map<number, Fingerprint>();
-    const print = (bytes: number): Fingerprint => {
-      const known = prints.get(bytes) ?? fingerprintFrom(head.subarray(0, bytes));
-      prints.set(bytes, known);
-      return known;
-    };
-    const similar: LogFile[] = [];
-    // The beginning of a copy may be shorter than what the others are known by.
-    const leads = head.length < LEAD_BYTES[0] ? byLead.keys() : new Set([leadOf(print(head.length)), -1]);
-    for (const lead of leads) {
-      const group = byLead.get(lead) ?? new Set<LogFile>();
-      for (const other of group) {
-        const { fingerprint } = other.state;
-        if (files.get(other.state.key) !== other || leadOf(fingerprint) !== lead) group.delete(other);
-        else if (other !== file && !other.refused && (other.unproven === false || isElder(other, file))) {
-          const known = fingerprint.bytes > head.length ? undefined : print(fingerprint.bytes);
-          if (known === undefined || known.hash === fingerprint.hash) similar.push(other);
-          if (similar.length >= MAX_COMPARED) return similar;
-        }
-      }
-      if (group.size === 0) byLead.delete(lead);
+    const found: LogFile[] = [];
+    for (const other of similar.beginningAs(head)) {
+      if (other === file || other.refused || files.get(other.state.key) !== other) continue;
+      if (other.unproven === false || isElder(other, file)) found.push(other);
+      if (found.length >= MAX_COMPARED) break;
     }
-    return similar;
+    return found;
   };
 
   const sameEnd = async (one: OpenFile, other: OpenFile, sizeBytes: number): Promise<boolean> => {
@@ -206,7 +183,11 @@ export function createNewcomers(options: NewcomersOptions): Newcomers {
       } else if (format !== undefined) refuse(file, format);
       else await decide(file, head, stat.sizeBytes);
     },
-    note,
+    note: (file) => similar.note(file),
+    forget: (file) => {
+      similar.forget(file);
+      held.delete(file);
+    },
     isWaitedFor: ({ state }) => [...held].some(({ hold }) => hold?.of === state.id),
   };
 }
