@@ -66,7 +66,10 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   const registry = createRegistry();
   const metrics = createAgentMetrics(registry);
   const budget = memoryBudget(limits.memoryBytes);
-  const encoder = pooledEncoder(limits.encodeThreads, clock);
+  const encoder = await pooledEncoder(limits.encodeThreads, clock).catch(async (error: unknown) => {
+    await lock.release();
+    throw error;
+  });
   const clusters = sharedClusters((name) =>
     openCluster(config.clusters[name]!, { logger: logger.child({ cluster: name }), random }),
   );

@@ -11,3 +11,6 @@ export async function encode(job: EncodeJob): Promise<unknown> {
   };
   return move(transferable);
 }
+
+/** Answers when this thread has loaded what it needs. */
+export function loaded(): void {}

@@ -1,5 +1,6 @@
 import { Piscina } from 'piscina';
 import type { Clock } from '../../shared/clock.ts';
+import { deferred } from '../../shared/deferred.ts';
 import { encodeBatches, type EncodedPart, type EncodeJob } from './encode-batches.ts';
 
 export interface BatchEncoder {
@@ -16,18 +17,34 @@ export interface PooledEncoder extends BatchEncoder {
 /** A job takes seconds at most: the largest batch at the strongest compression. */
 const WEDGED_MS = 120_000;
 
-/** Encodes on `threads` worker threads; the main thread is left to moving bytes. */
-export function pooledEncoder(threads: number, clock: Pick<Clock, 'monotonicMs'>): PooledEncoder {
+/** Waits until every thread has loaded its code and the native libraries. */
+async function loaded(pool: Piscina, threads: number): Promise<void> {
+  const failed = deferred<never>();
+  const onError = (error: unknown): void => failed.reject(error);
+  pool.once('error', onError);
+  const answers = Array.from({ length: threads }, () => pool.run(undefined, { name: 'loaded' }));
+  await Promise.race([Promise.all(answers), failed.promise]);
+  pool.off('error', onError);
+}
+
+/**
+ * Encodes on `threads` worker threads; the main thread is left to moving bytes. Resolves when all of them are there: later,
+ * log files may have taken every file descriptor, and a thread that cannot load its libraries ends the process.
+ */
+export async function pooledEncoder(
+  threads: number,
+  clock: Pick<Clock, 'monotonicMs'>,
+): Promise<PooledEncoder> {
   const pool = new Piscina({
     filename: new URL('./encode-worker.js', import.meta.url).href,
     name: 'encode',
-    minThreads: 1,
+    minThreads: threads,
     maxThreads: threads,
-    idleTimeout: 30_000,
     // Each pipeline has a few jobs under way and waits for them, and there may be thousands of pipelines. A pool that
     // refuses a job ends its pipeline, so this is a backstop against a leak of that bound and nothing else.
     maxQueue: 1_000_000,
   });
+  await loaded(pool, threads);
   let underWay = 0;
   let movedMs = 0;
   return {

@@ -10,7 +10,7 @@ async function setUp(threads: number) {
     join(projectRoot(), 'dist', 'agent', 'batch', 'encoder.js')
   );
   const time = { ms: 0 };
-  const encoder = built.pooledEncoder(threads, { monotonicMs: () => time.ms });
+  const encoder = await built.pooledEncoder(threads, { monotonicMs: () => time.ms });
   onTestFinished(() => encoder.close());
   return { time, ...encoder };
 }
