@@ -199,6 +199,23 @@ export function createDisplaced(options: DisplacedOptions): Displaced {
     if (state.displaced !== undefined) addKnown(state, state.displaced.by);
   }
 
+  const addDisplaced = (state: FileState, by: Displacement): DisplacedFile => {
+    known.displace(state);
+    return addKnown(state, by);
+  };
+
+  /** A file of another device that was moved to where `file` is now while the agent was down: it is not where it was. */
+  const movedTo = async (file: OpenLogFile): Promise<FileState | undefined> => {
+    for (const state of known.elsewhere(deviceOf(file.state.key))) {
+      if (state.offset === 0 || files.has(state.key)) continue;
+      const content = { state, offset: state.offset, mark: lastMark(state) };
+      if ((await holding(file.handle, file.sizeBytes, content)) !== 'whole') continue;
+      const directory = await listDirectory(fs, dirname(state.path));
+      if (directory !== undefined && !directory.files.has(state.key)) return state;
+    }
+    return undefined;
+  };
+
   const dueMs = (one: DisplacedFile): number => {
     const endMs = one.sinceMs + SEARCH_MS;
     if (one.givenUp || one.nextLookMs >= endMs) return Math.max(endMs, one.nextLookMs);
@@ -215,10 +232,7 @@ export function createDisplaced(options: DisplacedOptions): Displaced {
       known.displace(state);
       return begin(state, { position, mark, insideLongLine, predecessor, modifiedMs });
     },
-    addKnown: (state, by) => {
-      known.displace(state);
-      return addKnown(state, by);
-    },
+    addKnown: addDisplaced,
     match: async (file) => {
       let part: DisplacedFile | undefined;
       for (const one of displaced) {
@@ -235,7 +249,9 @@ export function createDisplaced(options: DisplacedOptions): Displaced {
         const compared = file.hold?.of === one.state.id && file.hold.equalBytes === stat.sizeBytes;
         if (finished || compared) part ??= one;
       }
-      return part === undefined ? undefined : { found: part, how: 'part' };
+      if (part !== undefined) return { found: part, how: 'part' };
+      const moved = await movedTo(file);
+      return moved && { found: addDisplaced(moved, 'reused'), how: 'whole' };
     },
     goOnIn: (file, found) => {
       const own = file.state;

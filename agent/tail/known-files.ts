@@ -3,6 +3,7 @@ import type { Framing } from '../../shared/framing/framing.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
 import type { Journal } from '../checkpoint/journal.ts';
 import type { Displacement, FileState } from '../checkpoint/state.ts';
+import { deviceOf } from '../discover/directory.ts';
 import type { FileStat, OpenFile } from '../discover/file-system.ts';
 import { FINGERPRINT_BYTES, fingerprintOf } from '../discover/fingerprint.ts';
 import { identify } from '../discover/identity.ts';
@@ -35,6 +36,8 @@ export interface KnownFiles {
   ) => void;
   /** The file's inode does not hold its content any more. */
   readonly displace: (state: FileState) => void;
+  /** Files of an earlier run that are on other devices than this one. */
+  readonly elsewhere: (device: string) => FileState[];
   /** Nothing of the file will be asked for any more. */
   readonly forget: (state: FileState) => void;
 }
@@ -42,6 +45,12 @@ export interface KnownFiles {
 /** Inode part of a file's key, see FileStat. */
 function inodeOf(key: string): string {
   return key.slice(key.indexOf('-') + 1);
+}
+
+function addTo(map: Map<string, FileState[]>, key: string, state: FileState): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [state]);
+  else list.push(state);
 }
 
 export function createKnownFiles(options: {
@@ -55,15 +64,19 @@ export function createKnownFiles(options: {
   /** By device and inode; the last incarnation wins. */
   const remembered = new Map<string, FileState>();
   /** Files of an earlier run by inode number: devices are not numbered as they were before a reboot. */
-  const formerly = new Map<string, FileState>();
+  const byInode = new Map<string, FileState[]>();
+  const byDevice = new Map<string, FileState[]>();
   for (const state of journal.state.files.values()) {
     if (state.displaced !== undefined) continue;
     remembered.set(state.key, state);
-    formerly.set(inodeOf(state.key), state);
+    addTo(byInode, inodeOf(state.key), state);
+    addTo(byDevice, deviceOf(state.key), state);
   }
 
+  const isRemembered = (state: FileState): boolean => remembered.get(state.key) === state;
+
   const displace = (state: FileState): void => {
-    if (remembered.get(state.key) === state) remembered.delete(state.key);
+    if (isRemembered(state)) remembered.delete(state.key);
   };
 
   const moved: KnownFiles['moved'] = (state, { key, bornNs }, path, copy) => {
@@ -109,15 +122,18 @@ export function createKnownFiles(options: {
     stat: FileStat,
     path: string,
   ): Promise<FileState | undefined> => {
-    const former = formerly.get(inodeOf(stat.key));
-    if (former === undefined || former.offset === 0 || remembered.get(former.key) !== former)
-      return undefined;
-    const bothBorn = former.bornNs !== undefined && stat.bornNs !== undefined;
-    if (!bothBorn && former.path !== path) return undefined;
-    if ((await identify(handle, stat, former)) !== 'same') return undefined;
-    moved(former, stat, path, false);
-    logger.info({ path, file: former.id }, 'the file is on a device with another number now; going on in it');
-    return former;
+    for (const former of byInode.get(inodeOf(stat.key)) ?? []) {
+      const bothBorn = former.bornNs !== undefined && stat.bornNs !== undefined;
+      if (former.offset === 0 || !isRemembered(former) || (!bothBorn && former.path !== path)) continue;
+      if ((await identify(handle, stat, former)) !== 'same') continue;
+      moved(former, stat, path, false);
+      logger.info(
+        { path, file: former.id },
+        'the file is on a device with another number now; going on in it',
+      );
+      return former;
+    }
+    return undefined;
   };
 
   const recognise: KnownFiles['recognise'] = async (handle, stat, path, startOffset) => {
@@ -147,6 +163,8 @@ export function createKnownFiles(options: {
     has: (key) => remembered.has(key),
     moved,
     displace,
+    elsewhere: (device) =>
+      [...byDevice].flatMap(([other, states]) => (other === device ? [] : states.filter(isRemembered))),
     forget,
   };
 }
