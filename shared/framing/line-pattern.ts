@@ -11,19 +11,28 @@ import { decodeUtf16 } from './utf16.ts';
 /** As much of a line is looked at; what tells lines apart stands at their beginning. */
 export const MATCHED_BYTES = 1024;
 
-// V8's backtracking engine is fast on most patterns and takes exponential time on some, such as ^(a+)+$. With these flags a
-// match that goes back more often than the bound is done again by V8's other engine, which takes linear time and finds the
-// same. It does not know lookaround, back references and large repeat counts, so patterns with those are refused.
-// https://v8.dev/blog/non-backtracking-regexp
-setFlagsFromString('--enable-experimental-regexp-engine');
-setFlagsFromString('--enable-experimental-regexp-engine-on-excessive-backtracks');
-setFlagsFromString('--regexp-backtracks-before-fallback=10000');
+let isBounded = false;
+
+/**
+ * V8's backtracking engine is fast on most patterns and takes exponential time on some, such as ^(a+)+$. From here on a match
+ * that goes back more often than the bound is done again by V8's other engine, which takes linear time and finds the same.
+ * It does not know lookaround, back references and large repeat counts, so patterns with those are refused. The flags are
+ * those of the process; who has no patterns does without them. https://v8.dev/blog/non-backtracking-regexp
+ */
+function boundMatching(): void {
+  if (isBounded) return;
+  isBounded = true;
+  setFlagsFromString('--enable-experimental-regexp-engine');
+  setFlagsFromString('--enable-experimental-regexp-engine-on-excessive-backtracks');
+  setFlagsFromString('--regexp-backtracks-before-fallback=10000');
+}
 
 /** The flag of patterns that only V8's linear engine may match; one that it cannot match is a SyntaxError. */
 const LINEAR = 'l';
 
 /** What is wrong with a pattern; undefined when it can be used. */
 export function patternProblem(pattern: string): string | undefined {
+  boundMatching();
   const invalid = whyNot(pattern, '');
   if (invalid !== undefined) {
     return `must be a regular expression of JavaScript: ${invalid.replace(/^Invalid regular expression: /, '')}`;
@@ -51,6 +60,7 @@ function whyNot(pattern: string, flags: string): string | undefined {
 export type BeginsRecord = (bytes: Buffer, start: number, end: number) => boolean;
 
 export function recordPattern({ pattern, matches }: MultilineFraming, encoding: LineEncoding): BeginsRecord {
+  boundMatching();
   const expression = new RegExp(pattern);
   const whenMatched = matches === 'start';
   return (bytes, start, end) => {
