@@ -21,6 +21,7 @@ import { pooledEncoder } from './batch/encoder.ts';
 import { readBootId } from './checkpoint/boot-id.ts';
 import { openJournalFile } from './checkpoint/journal-file.ts';
 import { createDirectoryWatches } from './discover/directory-watches.ts';
+import { openFilesOfProcess } from './descriptor-limit.ts';
 import { nodeFileSystem } from './discover/file-system.ts';
 import { memoryBudget } from './memory-budget.ts';
 import { type RunningPipeline, startPipeline } from './pipeline.ts';
@@ -84,7 +85,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   let closing: Promise<void> | undefined;
   /** Of the pipelines that have ended with the agent; for its last words. */
   const lastStatus: PipelineStatus[] = [];
-  const openFiles = createOpenFiles(nodeFileSystem, limits.maxOpenFiles);
+  const openFiles = createOpenFiles(nodeFileSystem, openFilesOfProcess(limits.maxOpenFiles, logger));
   const watches = createDirectoryWatches({
     fs: nodeFileSystem,
     maxWatches: limits.maxWatchedDirectories,
