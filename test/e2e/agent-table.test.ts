@@ -2,6 +2,7 @@
  * The table that agents are compared by: lines missing (doubled), each column counted in the topic by Apache's console
  * consumer. The agent is the built `skald` with its default intervals, on real brokers that acknowledge with all replicas.
  */
+import { readFile, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, expect, onTestFinished, test } from 'vitest';
@@ -27,9 +28,8 @@ interface World {
   at(name: string): string;
 }
 
-async function world(): Promise<World> {
+async function world(yaml = 'partitioner:\n  stickyMs: 500\n'): Promise<World> {
   const topic = await freshTopic({ partitions: 6 });
-  const yaml = 'partitioner:\n  stickyMs: 500\n';
   const host = await agentHost({ app: { topic, defaultIntervals: true, yaml } });
   const at = (name: string): string => join(host.logs, 'app', name);
   const log = numberedLog(at('app.log'));
@@ -37,13 +37,19 @@ async function world(): Promise<World> {
   return { topic, host, log, at };
 }
 
-/** Waits until every line came, ends the agent, and counts. */
-async function judge(column: string, { topic, log }: World, agent: RunningSkald) {
+/** Waits until the lines came, ends the agent, and counts. */
+async function judge(
+  column: string,
+  { topic, log, host }: World,
+  agent: RunningSkald,
+  /** Lines that no reader could miss. */
+  sure = log.written,
+) {
   const { written } = log;
-  await waitFor(async () => (await countRecords(topic)) >= written, {
-    timeoutMs: 60_000,
-    what: `all ${written} lines in the topic`,
-  }).catch(() => {}); // the judgement says more
+  await waitFor(
+    async () => (await countRecords(topic)) >= sure && (await host.status('app'))?.lagBytes === 0,
+    { timeoutMs: 60_000, what: `${sure} lines in the topic, and all that the agent knows of` },
+  ).catch(() => {}); // the judgement says more
   agent.signal('SIGTERM');
   expect(await agent.exited()).toMatchObject({ code: 0 });
   const { records, ...judgement } = await judgeTopic(topic, written);
@@ -105,7 +111,57 @@ test('copytruncate while the writer is quiet', async () => {
   for (let round = 1; round <= 12; round += 1) {
     await writeSteadily(w.log, { lines: 2_000, overMs: 400 });
     await delay(400); // quiet for longer than the default poll interval, as a log is that logrotate copies at night
-    w.log.copyTruncate(w.at(`app-${round}.old`));
+    w.log.copyTruncate(w.at(`app.log.${round}`));
   }
   expect(await judge('copytruncate', w, agent)).toEqual(EACH_ONCE_IN_ORDER);
+});
+
+test('copytruncate under load: nothing is missing but what was written between copy and truncation', async () => {
+  const w = await world();
+  const agent = w.host.start();
+  const races: { first: number; last: number }[] = [];
+  let rotating: Promise<unknown> = Promise.resolve();
+  let rotations = 0;
+  await writeSteadily(w.log, { lines: 24_000, overMs: 10_000 }, (passedMs) => {
+    if (passedMs < (rotations + 1) * 800) return;
+    rotations += 1;
+    const to = w.at(`app.log.${rotations}`);
+    rotating = rotating.then(async () => races.push(await w.log.copyTruncateUnderLoad(to)));
+  });
+  await rotating;
+  expect(races).toHaveLength(12);
+  const raced = races.reduce((sum, { first, last }) => sum + last - first + 1, 0);
+  expect(raced).toBeGreaterThan(0);
+  const { missing, ...rest } = await judge('copytruncate under load', w, agent, w.log.written - raced);
+  expect(missing.filter((line) => !races.some(({ first, last }) => line >= first && line <= last))).toEqual(
+    [],
+  );
+  expect({ ...rest, missing: [] }).toEqual(EACH_ONCE_IN_ORDER);
+});
+
+test('truncated without a copy while it is being read: what is missing is what the agent counts, with its place', async () => {
+  const w = await world('limits:\n  bytesPerSecond: 200KB\n');
+  w.log.write(12_000);
+  const content = await readFile(w.at('app.log'));
+  const agent = w.host.start();
+  await waitFor(async () => (await countRecords(w.topic)) > 0, {
+    timeoutMs: 30_000,
+    what: 'the first lines',
+  });
+  await truncate(w.at('app.log'), 0);
+  const said = await waitFor(
+    () =>
+      agent
+        .stderr()
+        .split('\n')
+        .find((line) => line.includes('"level":"error"')),
+    { timeoutMs: 60_000, what: 'the agent says what is lost' },
+  );
+  const { from, to }: { from: number; to: number } = JSON.parse(said);
+  expect(to).toBe(content.length);
+  expect(await w.host.metric('skald_agent_lost_bytes_total')).toBe(to - from);
+  const before = content.subarray(0, from).toString('latin1').split('\n').length - 1;
+  const { missing, ...rest } = await judge('truncated without a copy', w, agent, before);
+  expect(missing).toEqual(Array.from({ length: 12_000 - before }, (_, i) => before + 1 + i));
+  expect({ ...rest, missing: [] }).toEqual(EACH_ONCE_IN_ORDER);
 });
