@@ -31,7 +31,6 @@ async function cutPower(journal: string, random: () => number): Promise<number> 
 
 test('power cuts again and again, with files that rotate and journal.fsync: never: each line once', async () => {
   const seed = Date.now() % 100_000;
-  console.log(`seed ${seed}`);
   const random = seededRandom(seed);
   const topic = await freshTopic({ partitions: 6 });
   const partitioner = 'partitioner:\n  stickyMs: 100\n  stickyBytes: 64KiB\n';
@@ -70,6 +69,6 @@ test('power cuts again and again, with files that rotate and journal.fsync: neve
   last.signal('SIGTERM');
   await last.exited();
   const { missing, doubled } = await judgeTopic(topic, log.written);
-  expect({ missing, doubled }).toEqual({ missing: [], doubled: [] });
+  expect({ missing, doubled }, `seed ${seed}`).toEqual({ missing: [], doubled: [] });
   log.close();
 }, 180_000);
