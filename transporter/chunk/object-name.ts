@@ -48,21 +48,13 @@ export function objectName(layout: Layout, place: ObjectPlace): string {
     .join('');
 }
 
-/** Records that their layout cannot take. */
-export function quarantinedRecordsName(
+/** The name of what a chunk could not carry. */
+export function quarantineName(
   layout: Layout,
   { topic, partition, firstOffset }: { topic: string; partition: number; firstOffset: number },
 ): string {
   const extension = `jsonl${CODEC_EXTENSION[layout.codec]}`;
   return `${layout.prefix}/quarantine/${topic}/${partition}-${firstOffset}.${extension}`;
-}
-
-/** A record batch that could not be decoded, with the bytes as the broker gave them. */
-export function quarantinedBatchName(
-  layout: Layout,
-  { topic, partition, baseOffset }: { topic: string; partition: number; baseOffset: number },
-): string {
-  return `${layout.prefix}/quarantine/${topic}/${partition}-${baseOffset}.batch`;
 }
 
 /** `application/vnd.apache.parquet` is registered with IANA; JSON Lines have no registered type (jsonlines.org). */

@@ -3,15 +3,8 @@ import type { DecodedRange } from '../decode/decode-range.ts';
 import { addFacts, type DecodedFrame, type FrameFacts } from '../decode/decoded-frame.ts';
 import { parquetFile } from '../decode/parquet-file.ts';
 import type { RefusedFrame } from '../decode/refused-records.ts';
-import type { UndecodableBatch } from '../decode/verified-header.ts';
 import type { Layout } from './layout.ts';
-import {
-  contentType,
-  frameType,
-  objectName,
-  quarantinedBatchName,
-  quarantinedRecordsName,
-} from './object-name.ts';
+import { contentType, frameType, objectName, quarantineName } from './object-name.ts';
 
 /** One object of a chunk, ready to be stored. */
 export interface ChunkObject {
@@ -58,7 +51,6 @@ interface OpenObject extends FrameFacts {
 export function openChunk({ topic, partition }: TopicPartition, start: number, layout: Layout): OpenChunk {
   const open = new Map<string, OpenObject>();
   const refused: RefusedFrame[] = [];
-  const undecodable: UndecodableBatch[] = [];
   let end = start;
   let textBytes = 0;
   let objectBytes = 0;
@@ -105,9 +97,9 @@ export function openChunk({ topic, partition }: TopicPartition, start: number, l
   const partsOf = (frames: readonly DecodedFrame[]): Uint8Array[] =>
     layout.format === 'parquet' ? parquetFile(frames, layout.columns) : frames.map(({ bytes }) => bytes);
 
-  /** All records of the chunk that were refused, however many. */
-  const refusedObject = (first: RefusedFrame): ChunkObject => ({
-    name: quarantinedRecordsName(layout, { topic, partition, firstOffset: first.firstOffset }),
+  /** All that the chunk has for the quarantine, however much. */
+  const quarantineObject = (first: RefusedFrame): ChunkObject => ({
+    name: quarantineName(layout, { topic, partition, firstOffset: first.firstOffset }),
     ...sized(refused.map(({ bytes }) => bytes)),
     records: 0,
     contentType: frameType(layout, 'application/jsonl'),
@@ -117,20 +109,7 @@ export function openChunk({ topic, partition }: TopicPartition, start: number, l
       'skald-first-offset': String(first.firstOffset),
       'skald-last-offset': String(refused.at(-1)!.lastOffset),
       'skald-quarantined-records': String(refused.reduce((sum, { records }) => sum + records, 0)),
-    },
-  });
-
-  const batchObject = (batch: UndecodableBatch): ChunkObject => ({
-    name: quarantinedBatchName(layout, { topic, partition, baseOffset: batch.baseOffset }),
-    ...sized([batch.bytes]),
-    records: 0,
-    contentType: 'application/octet-stream',
-    metadata: {
-      'skald-topic': topic,
-      'skald-partition': String(partition),
-      'skald-base-offset': String(batch.baseOffset),
-      'skald-reason': batch.reason,
-      'skald-message': asciiOf(batch.message),
+      'skald-quarantined-batches': String(refused.reduce((sum, { batches }) => sum + batches, 0)),
     },
   });
 
@@ -151,18 +130,10 @@ export function openChunk({ topic, partition }: TopicPartition, start: number, l
     append: (range, rangeEnd) => {
       for (const frame of range.frames) addFrame(frame);
       if (range.refused !== undefined) addRefused(range.refused);
-      for (const batch of range.undecodable) {
-        undecodable.push(batch);
-        objectBytes += batch.bytes.length;
-      }
       end = rangeEnd;
     },
     close: () => {
-      const objects = [
-        ...[...open.values()].map(objectOf),
-        ...refused.slice(0, 1).map(refusedObject),
-        ...undecodable.map(batchObject),
-      ];
+      const objects = [...[...open.values()].map(objectOf), ...refused.slice(0, 1).map(quarantineObject)];
       const sum = (key: 'records' | 'bytes'): number =>
         objects.reduce((total, object) => total + object[key], 0);
       return {
@@ -181,9 +152,4 @@ export function openChunk({ topic, partition }: TopicPartition, start: number, l
 
 function sized(parts: Uint8Array[]): Pick<ChunkObject, 'parts' | 'bytes'> {
   return { parts, bytes: parts.reduce((sum, part) => sum + part.length, 0) };
-}
-
-/** Metadata of S3 objects travels in HTTP headers. */
-function asciiOf(text: string): string {
-  return text.replace(/[^\u0020-\u007e]/g, '?').slice(0, 512);
 }

@@ -5,22 +5,11 @@ import type { OffsetRange } from './record-view.ts';
 import type { BucketSpan } from './time-bucket.ts';
 
 /** A run of consecutive records of a batch that belong into one bucket, as text. */
-export interface BatchText extends FrameFacts {
+export interface BatchText {
+  facts: FrameFacts;
   /** A view of the section. */
   bytes: Uint8Array;
 }
-
-/** The time of a record by its offset and the place of its value; undefined when it is to be left out. */
-export type TimeOf = (
-  offset: number,
-  timestampMs: number,
-  keyStart: number,
-  keyEnd: number,
-  valueStart: number,
-  valueEnd: number,
-  headersStart: number,
-  headersEnd: number,
-) => number | undefined;
 
 const LINE_FEED = 0x0a;
 
@@ -35,48 +24,41 @@ export function linesOf(
   section: Uint8Array,
   header: BatchHeader,
   { fromOffset, toOffset }: OffsetRange,
-  findBucket: (timeMs: number) => BucketSpan,
-  timeOf?: TimeOf,
+  findBucket: (timestampMs: number) => BucketSpan,
 ): BatchText[] {
   const runs: BatchText[] = [];
-  let run: BatchText | undefined;
+  let facts: FrameFacts | undefined;
   let startMs = Infinity;
   let endMs = -Infinity;
   let runStart = 0;
   let at = 0;
 
   const closeRun = (): void => {
-    if (run !== undefined) run.bytes = section.subarray(runStart, at);
+    if (facts !== undefined) runs.push({ facts, bytes: section.subarray(runStart, at) });
     runStart = at;
   };
 
-  const openRun = (offset: number, timestampMs: number, timeMs: number): BatchText => {
+  const openRun = (offset: number, timestampMs: number): FrameFacts => {
     closeRun();
-    const bucket = findBucket(timeMs);
+    const bucket = findBucket(timestampMs);
     ({ startMs, endMs } = bucket);
-    const opened = { ...factsOf(bucket, offset, timestampMs), bytes: section };
-    runs.push(opened);
-    return opened;
+    return factsOf(bucket, offset, timestampMs);
   };
 
-  walkRecords(section, header, (offset, timestampMs, keyStart, keyEnd, valueStart, valueEnd, from, to) => {
+  walkRecords(section, header, (offset, timestampMs, _keyStart, _keyEnd, valueStart, valueEnd) => {
     if (offset < fromOffset || offset >= toOffset) return;
-    const timeMs =
-      timeOf === undefined
-        ? timestampMs
-        : timeOf(offset, timestampMs, keyStart, keyEnd, valueStart, valueEnd, from, to);
-    if (timeMs === undefined) return;
-    if (run === undefined || timeMs < startMs || timeMs >= endMs) run = openRun(offset, timestampMs, timeMs);
+    if (facts === undefined || timestampMs < startMs || timestampMs >= endMs)
+      facts = openRun(offset, timestampMs);
     if (valueEnd > valueStart) {
       section.copyWithin(at, valueStart, valueEnd);
       at += valueEnd - valueStart;
     }
     section[at] = LINE_FEED;
     at += 1;
-    run.records += 1;
-    run.lastOffset = offset;
-    if (timestampMs < run.minTimestampMs) run.minTimestampMs = timestampMs;
-    if (timestampMs > run.maxTimestampMs) run.maxTimestampMs = timestampMs;
+    facts.records += 1;
+    facts.lastOffset = offset;
+    if (timestampMs < facts.minTimestampMs) facts.minTimestampMs = timestampMs;
+    if (timestampMs > facts.maxTimestampMs) facts.maxTimestampMs = timestampMs;
   });
   closeRun();
   return runs;

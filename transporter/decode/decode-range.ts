@@ -9,6 +9,7 @@ import { formatLines } from './format-lines.ts';
 import { formatRecords } from './format-records.ts';
 import { createJsonValues } from './json-value.ts';
 import { jsonlFormat } from './jsonl-format.ts';
+import { linesFormat } from './lines-format.ts';
 import { parquetFormat } from './parquet-format.ts';
 import type { RangeFormatter, RangePlan } from './range-formatter.ts';
 import { recordTimes } from './record-time.ts';
@@ -38,17 +39,17 @@ export interface DecodeJob extends TopicPartition {
 export interface DecodedRange {
   /** Those of one bucket in the order of their offsets. */
   frames: DecodedFrame[];
-  /** Records that their layout cannot take. */
+  /** What goes to the quarantine. */
   refused: RefusedFrame | undefined;
-  /** Batches of which no record could be read. */
+  /** Batches in it of which no record could be read. */
   undecodable: UndecodableBatch[];
   /** Records among those of the frames that had no usable time, and went by their timestamp. */
   timeFallbacks: number;
 }
 
 /** Everything of it that holds bytes. */
-export function piecesOf({ frames, refused, undecodable }: DecodedRange): { bytes: Uint8Array }[] {
-  return [...frames, ...(refused === undefined ? [] : [refused]), ...undecodable];
+export function piecesOf({ frames, refused }: DecodedRange): { bytes: Uint8Array }[] {
+  return refused === undefined ? frames : [...frames, refused];
 }
 
 /** What an empty stretch of offsets decodes to. */
@@ -92,7 +93,9 @@ export async function decodeRange(job: DecodeJob): Promise<DecodedRange> {
         expectedOffset = header.lastOffset + 1;
       } catch (error) {
         if (!isSkaldError(error)) throw error;
-        undecodable.push(undecodableBatch(recordSet, span, { ...job, expectedOffset, error }));
+        const batch = undecodableBatch(recordSet, span, { ...job, expectedOffset, error });
+        plan.refused.addBatch(batch, recordSet.subarray(span.start, span.end));
+        undecodable.push(batch);
         expectedOffset += 1;
       }
     }
@@ -121,12 +124,10 @@ function planOf({ topic, partition, fromOffset, toOffset, layout }: DecodeJob): 
 }
 
 function formatterOf(plan: RangePlan): RangeFormatter {
-  const { place, layout, json } = plan;
-  if (layout.format === 'lines') return formatLines(plan);
-  return formatRecords(
-    plan,
-    layout.format === 'jsonl' ? jsonlFormat(place, layout) : parquetFormat(place, layout, json),
-  );
+  const { place, layout, json, times } = plan;
+  if (layout.format === 'jsonl') return formatRecords(plan, jsonlFormat(place, layout));
+  if (layout.format === 'parquet') return formatRecords(plan, parquetFormat(place, layout, json));
+  return times === undefined ? formatLines(plan) : formatRecords(plan, linesFormat(layout));
 }
 
 /** Records come mostly in the order of time, so the spans used last answer nearly always. */

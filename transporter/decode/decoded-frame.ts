@@ -1,7 +1,10 @@
 import type { RowGroupFacts } from './parquet-row-group.ts';
 import type { BucketSpan } from './time-bucket.ts';
 
-/** What is known of records of one time bucket beside their bytes. */
+/**
+ * What is known of records of one time bucket beside their bytes. All of them are made by factsOf: objects of one
+ * shape keep their numbers unboxed, and one is updated for each record.
+ */
 export interface FrameFacts {
   bucket: BucketSpan;
   records: number;

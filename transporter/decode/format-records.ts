@@ -5,7 +5,8 @@ import { type BucketWriter, MAX_FRAME_TEXT_BYTES, type RecordFormat } from './re
 import { type RecordView, viewRecords } from './record-view.ts';
 import type { BucketSpan } from './time-bucket.ts';
 
-interface OpenBucket extends FrameFacts {
+interface OpenBucket {
+  facts: FrameFacts;
   writer: BucketWriter;
 }
 
@@ -21,10 +22,10 @@ export function formatRecords(plan: RangePlan, format: RecordFormat): RangeForma
   const bucketOf = (span: BucketSpan, offset: number, timestampMs: number): OpenBucket => {
     const known = open.get(span.label);
     if (known !== undefined) {
-      extendBucket(known, span);
+      extendBucket(known.facts, span);
       return known;
     }
-    const opened = { ...factsOf(span, offset, timestampMs), writer: format.openBucket() };
+    const opened = { facts: factsOf(span, offset, timestampMs), writer: format.openBucket() };
     open.set(span.label, opened);
     return opened;
   };
@@ -39,8 +40,8 @@ export function formatRecords(plan: RangePlan, format: RecordFormat): RangeForma
     if (timeMs === undefined) return;
     const span = findBucket(timeMs);
     const { offset, timestampMs } = record;
-    if (last?.bucket !== span) last = bucketOf(span, offset, timestampMs);
-    addRecord(last, offset, timestampMs);
+    if (last?.facts.bucket !== span) last = bucketOf(span, offset, timestampMs);
+    addRecord(last.facts, offset, timestampMs);
     last.writer.write(record);
     if (last.writer.textBytes < MAX_FRAME_TEXT_BYTES) return;
     open.delete(span.label);
@@ -48,7 +49,7 @@ export function formatRecords(plan: RangePlan, format: RecordFormat): RangeForma
     last = undefined;
   };
 
-  const close = ({ writer, ...facts }: OpenBucket): void => {
+  const close = ({ facts, writer }: OpenBucket): void => {
     frames.push(writer.finish().then((finished) => ({ ...facts, ...finished })));
   };
 

@@ -27,6 +27,8 @@ export interface JsonBytes {
 
 /** It grows, and a thread uses its largest again. */
 const FIRST_BYTES = 64 * 1024;
+/** A multiple of three, so that the texts join; V8 ends a string at half a gibibyte. */
+const BASE64_STEP = 3 * 1024 * 1024;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const HEX = '0123456789abcdef';
@@ -89,12 +91,13 @@ export function createJsonBytes(firstBytes = FIRST_BYTES): JsonBytes {
     },
     utf8,
     base64: (bytes, start, end) => {
-      const size = 4 * Math.ceil((end - start) / 3);
-      ensure(size + 2);
-      out[at] = QUOTE;
-      out.write(bytes.toString('base64', start, end), at + 1, 'latin1');
-      out[at + 1 + size] = QUOTE;
-      at += size + 2;
+      ensure(4 * Math.ceil((end - start) / 3) + 2);
+      out[at++] = QUOTE;
+      for (let from = start; from < end; from += BASE64_STEP) {
+        const text = bytes.toString('base64', from, Math.min(from + BASE64_STEP, end));
+        at += out.write(text, at, 'latin1');
+      }
+      out[at++] = QUOTE;
     },
     get length() {
       return at;

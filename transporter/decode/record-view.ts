@@ -17,20 +17,6 @@ export interface RecordView {
   headersEnd: number;
 }
 
-export function emptyView(section: Buffer): RecordView {
-  return {
-    section,
-    offset: 0,
-    timestampMs: 0,
-    keyStart: -1,
-    keyEnd: -1,
-    valueStart: -1,
-    valueEnd: -1,
-    headersStart: 0,
-    headersEnd: 0,
-  };
-}
-
 /** Records [fromOffset, toOffset). */
 export interface OffsetRange {
   fromOffset: number;
@@ -49,7 +35,17 @@ export function viewRecords(
   visit: (record: RecordView) => void,
 ): void {
   walkRecords(section, header, () => {});
-  const view = emptyView(section);
+  const view: RecordView = {
+    section,
+    offset: 0,
+    timestampMs: 0,
+    keyStart: -1,
+    keyEnd: -1,
+    valueStart: -1,
+    valueEnd: -1,
+    headersStart: 0,
+    headersEnd: 0,
+  };
   walkRecords(
     section,
     header,

@@ -1,4 +1,4 @@
-import { joinOwned } from '../../shared/codec/views.ts';
+import { bufferView, joinOwned } from '../../shared/codec/views.ts';
 import type { ErrorCode } from '../../shared/errors.ts';
 import type { TopicPartition } from '../../shared/kafka/consumer-protocol.ts';
 import type { DecodeLayout } from './decode-range.ts';
@@ -6,6 +6,7 @@ import { envelopeHead, writeBase64, writeHeaders, writePosition } from './envelo
 import { createJsonBytes, type JsonBytes } from './json-bytes.ts';
 import { MAX_FRAME_TEXT_BYTES } from './record-format.ts';
 import type { RecordView } from './record-view.ts';
+import type { UndecodableBatch } from './verified-header.ts';
 
 /** Why a record cannot be carried as its layout wants it. */
 export interface Refusal {
@@ -13,25 +14,28 @@ export interface Refusal {
   message: string;
 }
 
-/** The records of a job that were refused, as compressed JSON lines. Frames concatenate. */
+/** What a job refused, as compressed JSON lines. Frames concatenate. */
 export interface RefusedFrame {
   bytes: Uint8Array;
   records: number;
   byReason: Partial<Record<ErrorCode, number>>;
+  /** Batches of which no record could be read. */
+  batches: number;
   /** Before compression. */
   textBytes: number;
   firstOffset: number;
   lastOffset: number;
 }
 
+/** Takes copies. What comes, comes in the order of offsets. */
 export interface RefusedRecords {
-  /** Takes a copy of the record. They come in the order of their offsets. */
   add(record: RecordView, refusal: Refusal): void;
-  /** Undefined when there was none. */
+  addBatch(batch: UndecodableBatch, bytes: Uint8Array): void;
+  /** Undefined when there was nothing. */
   finish(): Promise<RefusedFrame | undefined>;
 }
 
-/** Keys and values are base64 always: whoever repairs them wants the bytes, and most were no text. */
+/** Bytes are base64 always: whoever repairs them wants them as they were, and most were no text. */
 export function createRefusedRecords(
   place: TopicPartition,
   { codec, level }: Pick<DecodeLayout, 'codec' | 'level'>,
@@ -42,8 +46,28 @@ export function createRefusedRecords(
   let json: JsonBytes | undefined;
   let textBytes = 0;
   let records = 0;
-  let firstOffset = 0;
+  let batches = 0;
+  let firstOffset: number | undefined;
   let lastOffset = 0;
+
+  const beginLine = (offset: number): JsonBytes => {
+    firstOffset ??= offset;
+    lastOffset = offset;
+    json ??= createJsonBytes();
+    json.ascii(head);
+    return json;
+  };
+
+  const writeReason = (line: JsonBytes, reason: ErrorCode, message: string): void => {
+    line.ascii(`,"reason":"${reason}","message":`);
+    line.text(message);
+    line.ascii(',');
+  };
+
+  const endLine = (line: JsonBytes): void => {
+    line.ascii('}\n');
+    if (line.length >= MAX_FRAME_TEXT_BYTES) closePart();
+  };
 
   const closePart = (): void => {
     if (json === undefined) return;
@@ -52,34 +76,35 @@ export function createRefusedRecords(
     json = undefined;
   };
 
-  const add: RefusedRecords['add'] = (record, { reason, message }) => {
-    if (records === 0) firstOffset = record.offset;
-    lastOffset = record.offset;
-    records += 1;
-    byReason[reason] = (byReason[reason] ?? 0) + 1;
-    json ??= createJsonBytes();
-    const { section, keyStart, keyEnd, valueStart, valueEnd } = record;
-    json.ascii(head);
-    writePosition(json, record);
-    json.ascii(`,"reason":"${reason}","message":`);
-    json.text(message);
-    json.ascii(',');
-    writeBase64(json, 'key', section, keyStart, keyEnd);
-    json.ascii(',"headers":');
-    writeHeaders(json, record);
-    json.ascii(',');
-    writeBase64(json, 'value', section, valueStart, valueEnd);
-    json.ascii('}\n');
-    if (json.length >= MAX_FRAME_TEXT_BYTES) closePart();
-  };
-
   return {
-    add,
+    add: (record, { reason, message }) => {
+      records += 1;
+      byReason[reason] = (byReason[reason] ?? 0) + 1;
+      const { section, keyStart, keyEnd, valueStart, valueEnd } = record;
+      const line = beginLine(record.offset);
+      writePosition(line, record);
+      writeReason(line, reason, message);
+      writeBase64(line, 'key', section, keyStart, keyEnd);
+      line.ascii(',"headers":');
+      writeHeaders(line, record);
+      line.ascii(',');
+      writeBase64(line, 'value', section, valueStart, valueEnd);
+      endLine(line);
+    },
+    addBatch: ({ baseOffset, records: claimed, reason, message }, bytes) => {
+      batches += 1;
+      const line = beginLine(baseOffset);
+      line.ascii(`${baseOffset},"records":${claimed}`);
+      writeReason(line, reason, message);
+      line.ascii('"batchBase64":');
+      line.base64(bufferView(bytes), 0, bytes.length);
+      endLine(line);
+    },
     finish: async () => {
       closePart();
-      if (records === 0) return undefined;
+      if (firstOffset === undefined) return undefined;
       const bytes = joinOwned(await Promise.all(parts));
-      return { bytes, records, byReason, textBytes, firstOffset, lastOffset };
+      return { bytes, records, byReason, batches, textBytes, firstOffset, lastOffset };
     },
   };
 }

@@ -16,7 +16,6 @@ export interface UndecodableBatch {
   records: number;
   reason: ErrorCode;
   message: string;
-  bytes: Uint8Array;
 }
 
 /** Where a batch was met: in a range of offsets, behind the batches before it. */
@@ -52,11 +51,10 @@ export function undecodableBatch(
   span: BatchSpan,
   { toOffset, expectedOffset, error }: BatchPlace & { error: SkaldError },
 ): UndecodableBatch {
-  const bytes = new Uint8Array(recordSet.subarray(span.start, span.end));
-  const claimed = claimedOffsets(bytes);
+  const claimed = claimedOffsets(recordSet.subarray(span.start, span.end));
   const isPlausible = claimed.baseOffset >= expectedOffset && claimed.baseOffset < toOffset;
   const baseOffset = isPlausible ? claimed.baseOffset : expectedOffset;
-  return { baseOffset, records: claimed.records, reason: error.code, message: error.message, bytes };
+  return { baseOffset, records: claimed.records, reason: error.code, message: error.message };
 }
 
 /** As the bytes of a batch that failed its checks say, wherever they can. */

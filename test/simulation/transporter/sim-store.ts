@@ -6,7 +6,10 @@ import type { ObjectStore } from '../../../transporter/store/object-store.ts';
 import type { SimNetwork } from './sim-network.ts';
 import type { WorkerLife } from './worker-life.ts';
 
-const refusedSchema = z.object({ valueBase64: z.base64() });
+const refusedSchema = z.union([
+  z.object({ valueBase64: z.base64() }),
+  z.object({ offset: z.number(), batchBase64: z.base64() }),
+]);
 const envelopeSchema = z.object({ value: z.string() });
 
 /** The values of records out of the lines that their format makes of them. */
@@ -14,9 +17,10 @@ function valuesOf(name: string, lines: string[]): string[] {
   if (!name.includes('.jsonl')) return lines;
   return lines.map((line) => {
     const json: unknown = JSON.parse(line);
-    return name.includes('/quarantine/')
-      ? Buffer.from(refusedSchema.parse(json).valueBase64, 'base64').toString()
-      : envelopeSchema.parse(json).value;
+    if (!name.includes('/quarantine/')) return envelopeSchema.parse(json).value;
+    const refused = refusedSchema.parse(json);
+    if ('batchBase64' in refused) return `the batch at ${refused.offset}`;
+    return Buffer.from(refused.valueBase64, 'base64').toString();
   });
 }
 

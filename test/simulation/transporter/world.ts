@@ -67,12 +67,12 @@ export function createWorld(seed: number, size: { partitions: number }, logger: 
     return running;
   };
 
-  const produce = async (partition: number): Promise<void> => {
+  const produce = async (partition: number, poisonShare = 0.05): Promise<void> => {
     const records = Array.from({ length: between(random, 1, 6) }, (): ProducedRecord => {
       const lateMs = random() < 0.05 ? between(random, 0, 3) * 3_600_000 : 0;
       const id = `${partition}/${produced.length}/${'x'.repeat(between(random, 0, 60))}`;
       const timestampMs = clock.nowMs() - lateMs;
-      const isPoison = random() < 0.05;
+      const isPoison = random() < poisonShare;
       const record = { text: isPoison ? id : JSON.stringify({ id, at: timestampMs }), timestampMs, isPoison };
       produced.push(record);
       return record;

@@ -187,9 +187,9 @@ describe('createGatherer', () => {
     expect(chunk).toMatchObject({ start: 0, end: 3, records: 2 });
     expect(chunk.objects.map(({ name }) => name)).toEqual([
       'logs/2026073112/0-0',
-      'logs/quarantine/logs/0-1.batch',
+      'logs/quarantine/logs/0-1.jsonl',
     ]);
-    expect(Buffer.concat(chunk.objects[1]!.parts).equals(damaged)).toBe(true);
+    expect(textOf(chunk)[1]).toContain(`"batchBase64":"${damaged.toString('base64')}"`);
     expect(account.usedBytes).toBe(chunk.objectBytes);
   });
 

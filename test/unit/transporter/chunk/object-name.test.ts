@@ -1,11 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Layout } from '../../../../transporter/chunk/layout.ts';
-import {
-  contentType,
-  objectName,
-  quarantinedBatchName,
-  quarantinedRecordsName,
-} from '../../../../transporter/chunk/object-name.ts';
+import { contentType, objectName, quarantineName } from '../../../../transporter/chunk/object-name.ts';
 
 const layout: Layout = {
   prefix: 'raw/logs',
@@ -61,7 +56,7 @@ describe('the name of an object', () => {
   });
 });
 
-describe('quarantinedRecordsName', () => {
+describe('quarantineName', () => {
   it.each([
     ['lines', 'gzip', '.jsonl.gz'],
     ['parquet', 'zstd', '.jsonl.zst'],
@@ -70,17 +65,9 @@ describe('quarantinedRecordsName', () => {
     'is outside of every topic, of JSON lines whatever the format is: %s, %s',
     (format, codec, ending) => {
       const place = { topic: 'web.access', partition: 7, firstOffset: 42 };
-      expect(quarantinedRecordsName({ ...layout, format, codec }, place)).toBe(
+      expect(quarantineName({ ...layout, format, codec }, place)).toBe(
         `raw/logs/quarantine/web.access/7-42${ending}`,
       );
     },
   );
-});
-
-describe('quarantinedBatchName', () => {
-  it('is outside of every topic', () => {
-    expect(quarantinedBatchName(layout, { topic: 'web.access', partition: 7, baseOffset: 42 })).toBe(
-      'raw/logs/quarantine/web.access/7-42.batch',
-    );
-  });
 });

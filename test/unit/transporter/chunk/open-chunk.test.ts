@@ -66,7 +66,7 @@ describe('openChunk', () => {
     });
   });
 
-  it('has one object for all records that were refused, however many jobs they come from', () => {
+  it('has one object for all that was refused, however many jobs it comes from', () => {
     const chunk = openChunk({ topic: 'logs', partition: 3 }, 0, layout);
     const refused = (firstOffset: number, lastOffset: number) => {
       const text = `lines ${firstOffset} to ${lastOffset}\n`;
@@ -76,6 +76,7 @@ describe('openChunk', () => {
         textBytes: text.length,
         records,
         byReason: { RECORD_NOT_JSON: records },
+        batches: 1,
         firstOffset,
         lastOffset,
       };
@@ -100,33 +101,10 @@ describe('openChunk', () => {
         'skald-first-offset': '2',
         'skald-last-offset': '7',
         'skald-quarantined-records': '5',
+        'skald-quarantined-batches': '2',
       },
     });
     expect(Buffer.concat(closed.objects[1]!.parts).toString()).toBe('lines 2 to 5\nlines 7 to 7\n');
-  });
-
-  it('puts a batch that could not be decoded beside them, with the reason as a header can carry it', () => {
-    const chunk = openChunk({ topic: 'logs', partition: 3 }, 0, layout);
-    const batch = {
-      baseOffset: 5,
-      records: 7,
-      reason: 'WIRE_CORRUPT',
-      message: 'at “byte” 9\n',
-      bytes: Buffer.from([1, 2]),
-    } as const;
-    chunk.append({ frames: [], undecodable: [batch], ...REST }, 12);
-    expect(chunk.close().objects).toMatchObject([
-      {
-        name: 'logs/quarantine/logs/3-5.batch',
-        parts: [Buffer.from([1, 2])],
-        records: 0,
-        metadata: {
-          'skald-base-offset': '5',
-          'skald-reason': 'WIRE_CORRUPT',
-          'skald-message': 'at ?byte? 9?',
-        },
-      },
-    ]);
   });
 
   it('is no object at all when only transaction markers were there, but moves on', () => {

@@ -5,8 +5,8 @@ import type { WritableCodecName } from '../../../../shared/codec/codec.ts';
 import { encodeRecordBatch, type RecordInput } from '../../../../shared/wire/encode-records.ts';
 import { CRC_AT } from '../../../../shared/wire/record-batch.ts';
 import { decodeRange, type DecodeLayout } from '../../../../transporter/decode/decode-range.ts';
-import type { DecodedFrame } from '../../../../transporter/decode/decoded-frame.ts';
 import { unzstd } from '../../../support/command-line-tools.ts';
+import { jsonLines, textOf } from './decoding.ts';
 
 const HOUR_MS = 3_600_000;
 const NOON = Date.parse('2026-07-31T12:00:00Z');
@@ -46,8 +46,6 @@ function decode(
   const range = { fromOffset: from, toOffset: to };
   return decodeRange({ ...place, recordSets, ...range, layout: { ...LINES, ...layout } });
 }
-
-const textOf = (frame: DecodedFrame): string => Buffer.from(frame.bytes).toString();
 
 describe('decodeRange', () => {
   it('makes one frame of many batches, one line to a record', async () => {
@@ -129,10 +127,20 @@ describe('decodeRange', () => {
   it('hands out a batch with a wrong CRC as it came, and goes on with the next', async () => {
     const damaged = await batchAt(7, [{ text: 'lost' }, { text: 'lost too' }]);
     damaged[damaged.length - 1]! ^= 1;
-    const { frames, undecodable } = await decode([damaged, await batchAt(9, [{ text: 'good' }])]);
+    const { frames, refused, undecodable } = await decode([damaged, await batchAt(9, [{ text: 'good' }])]);
     expect(frames.map(textOf)).toEqual(['good\n']);
     expect(undecodable).toMatchObject([{ baseOffset: 7, records: 2, reason: 'WIRE_CORRUPT' }]);
-    expect(Buffer.from(undecodable[0]!.bytes).equals(damaged)).toBe(true);
+    expect(jsonLines(textOf(refused!))).toEqual([
+      {
+        topic: 'logs',
+        partition: 3,
+        offset: 7,
+        records: 2,
+        reason: 'WIRE_CORRUPT',
+        message: undecodable[0]!.message,
+        batchBase64: Buffer.from(damaged).toString('base64'),
+      },
+    ]);
   });
 
   it('takes nothing from a batch whose records are damaged behind a right CRC', async () => {
@@ -140,11 +148,11 @@ describe('decodeRange', () => {
     batch.writeUInt8(0x7f, batch.length - 1); // the last record claims headers that are not there
     const { crc32c } = await import('@node-rs/crc32');
     batch.writeUInt32BE(crc32c(batch.subarray(CRC_AT + 4)), CRC_AT);
-    const before = batch.toString('hex');
-    const { frames, undecodable } = await decode([batch]);
+    const before = batch.toString('base64');
+    const { frames, refused, undecodable } = await decode([batch]);
     expect(frames).toEqual([]);
     expect(undecodable).toMatchObject([{ baseOffset: 0, reason: 'WIRE_CORRUPT' }]);
-    expect(Buffer.from(undecodable[0]!.bytes).toString('hex')).toBe(before);
+    expect(jsonLines(textOf(refused!))).toMatchObject([{ offset: 0, records: 2, batchBase64: before }]);
   });
 
   it('refuses a batch whose offsets were read before: its base offset is not under the CRC', async () => {

@@ -167,6 +167,7 @@ describe('the quarantine of records', () => {
     const { crc32c } = await import('@node-rs/crc32');
     damaged.writeUInt32BE(crc32c(damaged.subarray(21)), 17);
     const range = await decodeAs({ time: FIELD }, [damaged]);
-    expect(range).toMatchObject({ frames: [], refused: undefined, undecodable: [{ baseOffset: 0 }] });
+    expect(range).toMatchObject({ frames: [], undecodable: [{ baseOffset: 0 }] });
+    expect(range.refused).toMatchObject({ records: 0, batches: 1 });
   });
 });
