@@ -1,6 +1,7 @@
 import type { FsyncPolicy } from '../../../agent/checkpoint/journal.ts';
-import { between } from '../support/random.ts';
-import { createWorld, type World } from './world.ts';
+import { between, seededRandom } from '../support/random.ts';
+import { createHistory } from './history.ts';
+import { BOOT_MS, createWorld, type World } from './world.ts';
 
 /** One line to replay a failure: SKALD_SEED=<seed> npx vitest run --project simulation test/simulation/agent */
 const ONLY_SEED = process.env['SKALD_SEED'];
@@ -62,7 +63,7 @@ export async function runScenario(
   seed: number,
   { fsync = 'interval', powerCuts = false, hasBootId = true }: Scenario = {},
 ) {
-  const world = createWorld(seed, { fsync, hasBootId });
+  const world = createWorld({ random: seededRandom(seed), history: createHistory(), fsync, hasBootId });
   const { random, broker, clock } = world;
   const writer = createWriter(world);
   const names = ['a', 'b', 'c'];
@@ -82,7 +83,11 @@ export async function runScenario(
     await clock.advance(between(random, 1, 150));
     if (random() < 0.25) {
       world.kill();
-      if (powerCuts) await world.cutPower();
+      if (powerCuts) {
+        await clock.advance(5); // writes that were under way have ended, one way or the other
+        world.cutPower();
+        await clock.advance(BOOT_MS);
+      }
       if (random() < 0.5) await clock.advance(between(random, 1, 500));
       world.start();
     }

@@ -3,23 +3,27 @@ import { inlineEncoder } from '../../../agent/batch/encoder.ts';
 import type { FsyncPolicy } from '../../../agent/checkpoint/journal.ts';
 import { memoryBudget } from '../../../agent/memory-budget.ts';
 import { type RunningPipeline, startPipeline } from '../../../agent/pipeline.ts';
-import type { Clock } from '../../../shared/clock.ts';
+import type { Clock, Random } from '../../../shared/clock.ts';
 import type { PipelineConfig } from '../../../shared/config/pipeline-config.ts';
 import { LINES } from '../../../shared/framing/framing.ts';
 import { createAgentMetrics } from '../../../shared/telemetry/agent-metrics.ts';
-import { type Logger, silentLogger } from '../../../shared/telemetry/logger.ts';
+import type { Logger } from '../../../shared/telemetry/logger.ts';
 import { createRegistry } from '../../../shared/telemetry/metrics.ts';
-import { processLife } from '../support/process-life.ts';
-import { seededRandom } from '../support/random.ts';
+import { type ProcessLife, processLife } from '../support/process-life.ts';
 import { sharedFiles } from '../support/shared-files.ts';
 import { simBroker } from '../support/sim-broker.ts';
-import { simClock } from '../support/sim-clock.ts';
+import { type SimClock, simClock } from '../support/sim-clock.ts';
 import { simDisk } from '../support/sim-disk.ts';
+import type { ReadFaults } from '../support/sim-file-system.ts';
 import { simJournal } from '../support/sim-journal.ts';
+import { groundTruth } from './ground-truth.ts';
+import { type History, logInto } from './history.ts';
 
 export const TOPIC = 'logs';
+export const INCLUDE = ['/logs/**/*.log*'];
+export const EXCLUDE = ['/logs/**/*.gz', '/logs/**/*.bak'];
 /** Less than any machine takes to boot, and more than a packet of before is on its way. */
-const BOOT_MS = 1_000;
+export const BOOT_MS = 1_000;
 const START_MS = Date.UTC(2026, 0, 1);
 
 export function pipelineConfig(): PipelineConfig {
@@ -51,81 +55,156 @@ export function pipelineConfig(): PipelineConfig {
   };
 }
 
-export function createWorld(
-  seed: number,
-  options: { fsync?: FsyncPolicy['fsync']; hasBootId?: boolean; logger?: Logger } = {},
-) {
-  const { fsync = 'interval', hasBootId = true, logger = silentLogger } = options;
-  const random = seededRandom(seed);
+/** The same with all of its times `pace` times as long. */
+export function pacedConfig(pace: number): PipelineConfig {
+  const config = pipelineConfig();
+  const { scanIntervalMs, pollIntervalMs, closeIdleAfterMs, closeRotatedAfterMs, partialLineTimeoutMs } =
+    config.discovery;
+  return {
+    ...config,
+    files: { include: INCLUDE, exclude: EXCLUDE },
+    discovery: {
+      ...config.discovery,
+      scanIntervalMs: scanIntervalMs * pace,
+      pollIntervalMs: pollIntervalMs * pace,
+      closeIdleAfterMs: closeIdleAfterMs * pace,
+      closeRotatedAfterMs: closeRotatedAfterMs * pace,
+      partialLineTimeoutMs: partialLineTimeoutMs * pace,
+    },
+  };
+}
+
+export interface WorldOptions {
+  random: Random;
+  history: History;
+  fsync?: FsyncPolicy['fsync'];
+  /** The machine can tell one boot from another; true unless said otherwise. */
+  hasBootId?: boolean;
+  pace?: number;
+  /** Built when the world stands, because faults take its time. */
+  faults?: (clock: SimClock) => ReadFaults;
+}
+
+export function createWorld(options: WorldOptions) {
+  const { random, history, fsync = 'interval', hasBootId = true, pace = 1 } = options;
   const clock = simClock(START_MS);
-  const disk = simDisk(() => clock.nowMs());
+  const truth = groundTruth({
+    nowMs: () => clock.monotonicMs(),
+    include: INCLUDE,
+    exclude: EXCLUDE,
+    noticeMs: 2_000 * pace,
+    settledMs: 600 * pace,
+  });
+  const disk = simDisk(
+    () => clock.nowMs(),
+    truth.watch,
+    () => clock.monotonicMs(),
+  );
+  truth.of(disk);
   const journal = simJournal((ms) => clock.after(ms));
   const broker = simBroker({ topic: TOPIC, partitions: 4, clock, random });
-  const metrics = createAgentMetrics(createRegistry());
-  let life = processLife();
-  let boots = 1;
+  const registry = createRegistry();
+  const metrics = createAgentMetrics(registry);
+  const faults = options.faults?.(clock);
+  const encoder = inlineEncoder();
+  let life: ProcessLife = processLife();
   let pipeline: RunningPipeline | undefined;
+  let boots = 1;
+  let upAtMs = 0;
   const failures: unknown[] = [];
-
-  const start = (): void => {
-    life = processLife();
-    pipeline = undefined;
-    const mine = life;
-    const mineClock: Clock = {
-      ...clock,
-      sleep: (ms, signal) => mine.through(clock.sleep(ms, signal)),
-    };
-    const log = logger.child({ atMs: () => clock.nowMs() });
-    startPipeline({
-      config: pipelineConfig(),
-      host: 'sim-host',
-      rack: 'rack-a',
-      cluster: broker.client(mine),
-      metadataMaxAgeMs: 5_000,
-      journalFile: journal.file(mine, random),
-      fsyncPolicy: { fsync, fsyncIntervalMs: 1000 },
-      bootId: hasBootId ? `boot ${boots}` : undefined,
-      encoder: inlineEncoder(),
-      encodeAhead: 2,
-      budget: memoryBudget(1 << 20).share('main'),
-      ...sharedFiles(disk.fileSystem(mine), mineClock),
-      clock: mineClock,
-      random,
-      metrics,
-      logger: log,
-    }).then(
-      (running) => {
-        if (!mine.alive) return;
-        pipeline = running;
-        running.done.catch((error: unknown) => failures.push(error));
-      },
-      (error: unknown) => failures.push(error),
-    );
-  };
-
-  return {
+  const world = {
     random,
     clock,
     disk,
     journal,
     broker,
-    metrics,
     failures,
-    start,
-    kill: () => life.kill(),
-    /** The machine goes down under a dead process, with what was not synced, and comes up again. */
-    cutPower: async () => {
-      await clock.advance(5); // writes that were under way have ended, one way or the other
-      journal.cutPower();
-      boots += 1;
-      await clock.advance(BOOT_MS);
+    truth,
+    pace,
+    fsync,
+    config: pacedConfig(pace),
+    note: (what: string): void => history.note(clock.monotonicMs() - START_MS, what),
+    get life() {
+      return life;
     },
     get pipeline() {
       return pipeline;
     },
+    start: (): ProcessLife => {
+      life = processLife();
+      pipeline = undefined;
+      const mine = life;
+      truth.began(mine);
+      world.note('start');
+      const logger: Logger = logInto(world.note);
+      const mineClock: Clock = { ...clock, sleep: (ms, signal) => mine.through(clock.sleep(ms, signal)) };
+      startPipeline({
+        config: world.config,
+        host: 'sim-host',
+        rack: 'rack-a',
+        cluster: broker.client(mine),
+        metadataMaxAgeMs: 5_000 * pace,
+        journalFile: journal.file(mine, random),
+        bootId: hasBootId ? `boot ${boots}` : undefined,
+        fsyncPolicy: { fsync, fsyncIntervalMs: 1000 },
+        encoder: {
+          ...encoder,
+          encode: (job) => mine.through(clock.hold(encoder.encode(job))),
+        },
+        encodeAhead: 2,
+        budget: memoryBudget(1 << 16).share('sim'),
+        ...sharedFiles(disk.fileSystem(mine, faults), mineClock, { maxOpenFiles: 200 }),
+        clock: mineClock,
+        random,
+        metrics,
+        logger,
+      }).then(
+        (running) => {
+          if (!mine.alive) return;
+          pipeline = running;
+          running.done.catch((error: unknown) => failures.push(error));
+        },
+        (error: unknown) => failures.push(error),
+      );
+      return mine;
+    },
+    kill: (): void => life.kill(),
+    /** The machine goes down under a dead process, with what was not synced. */
+    cutPower: (tear?: Random): void => {
+      journal.cutPower(tear);
+      boots += 1;
+      upAtMs = clock.monotonicMs() + BOOT_MS;
+      world.note('the power is cut');
+    },
     /** Every line in the topic, by partition, in the order of its offsets. */
     lines: (): string[][] => broker.partitions.map((partition) => partition.lines),
+    /** When the machine has booted after a power cut. */
+    get upAtMs() {
+      return upAtMs;
+    },
+    /** SIGTERM: resolves when the process has ended, or when it died otherwise. */
+    stop: async (patienceMs: number): Promise<void> => {
+      const mine = life;
+      const running = pipeline;
+      const patience = new AbortController();
+      truth.stopping();
+      void clock.after(patienceMs).then(() => patience.abort());
+      if (running !== undefined) await Promise.race([running.close(patience.signal), died(mine)]);
+      mine.kill();
+    },
+    /** Sum of a counter of the agent over all its labels. */
+    count: async (name: string, labels: Record<string, string> = {}): Promise<number> => {
+      const { values } = await registry.getSingleMetric(name)!.get();
+      return values
+        .filter((value) => Object.entries(labels).every(([key, label]) => value.labels[key] === label))
+        .reduce((sum, { value }) => sum + value, 0);
+    },
   };
+  return world;
+}
+
+function died(life: ProcessLife): Promise<void> {
+  return new Promise((resolve) => life.onDeath(resolve));
 }
 
 export type World = ReturnType<typeof createWorld>;

@@ -60,7 +60,7 @@ export function processLife(): ProcessLife {
       frozen = false;
       const results = waiting;
       waiting = [];
-      for (const result of results) result();
+      for (const result of results) if (alive) result();
     },
     onDeath: (run) => {
       mourners.push(run);

@@ -232,7 +232,7 @@ export function simBroker(options: {
       if (moved !== undefined) moved.leader = leader;
     },
     addPartition: () => {
-      partitions.push(newPartition(partitions.length));
+      if (partitions.length > 0) partitions.push(newPartition(partitions.length));
     },
     deleteTopic: () => {
       deleted.push(...partitions);

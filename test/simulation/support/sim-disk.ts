@@ -55,7 +55,8 @@ export interface SimDisk {
 const MAX_LINKS = 40;
 const DEVICE = 0xfe00;
 
-export function simDisk(nowMs: () => number, watch: DiskWatch = {}): SimDisk {
+/** `nowMs` is the wall clock, for times of modification; `monotonicMs` tells which of two things came first. */
+export function simDisk(nowMs: () => number, watch: DiskWatch = {}, monotonicMs = nowMs): SimDisk {
   const numbers = new Map<number, ReturnType<typeof inodeNumbers>>();
   const numbersOf = (device: number): ReturnType<typeof inodeNumbers> => {
     const known = numbers.get(device) ?? inodeNumbers();
@@ -76,7 +77,7 @@ export function simDisk(nowMs: () => number, watch: DiskWatch = {}): SimDisk {
     const content: Content = {
       serial: contents.length,
       bornAs,
-      bornMs: nowMs(),
+      bornMs: monotonicMs(),
       buffer: Buffer.alloc(0),
       size: 0,
       quietCuts: [],
@@ -128,7 +129,7 @@ export function simDisk(nowMs: () => number, watch: DiskWatch = {}): SimDisk {
       number: numbersOf(device).take(),
       content: newContent(path),
       modifiedMs: nowMs(),
-      writtenMs: nowMs(),
+      writtenMs: monotonicMs(),
       links: 1,
       writers: 0,
       readers: 0,
@@ -142,22 +143,24 @@ export function simDisk(nowMs: () => number, watch: DiskWatch = {}): SimDisk {
   const write = (file: FileNode, bytes: Buffer | string, at?: number): void => {
     const { content } = file;
     const endsInside = content.size > 0 && content.buffer[content.size - 1] !== 0x0a;
-    if (endsInside && nowMs() > file.writtenMs) content.quietCuts.push(content.size);
+    if (endsInside && monotonicMs() > file.writtenMs) content.quietCuts.push(content.size);
     append(content, Buffer.from(bytes), at);
     file.modifiedMs = nowMs();
-    file.writtenMs = nowMs();
+    file.writtenMs = monotonicMs();
   };
   const truncateFile = (file: FileNode, path: string): void => {
     watch.truncating?.(file);
     file.content = newContent(path);
     file.modifiedMs = nowMs();
-    file.writtenMs = nowMs();
+    file.writtenMs = monotonicMs();
   };
   const removeName = (path: string, how: 'renamed' | 'removed'): Node => {
     const { entries } = parentOf(path);
     const node = entries.get(basename(path));
     if (node === undefined) throw errno('ENOENT', path);
+    const target = node.kind === 'link' ? lookup(path) : undefined;
     entries.delete(basename(path));
+    if (target?.kind === 'file') watch.lessReachable?.(target, how, path);
     if (node.kind === 'file' && how === 'removed') {
       node.links -= 1;
       watch.lessReachable?.(node, how, path);
