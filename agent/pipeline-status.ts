@@ -69,8 +69,11 @@ interface OpenRanges {
 /** What is in batches without an acknowledgement, by file. */
 function openRanges({ open }: Pick<CheckpointState, 'open'>): Map<string, OpenRanges> {
   const byFile = new Map<string, OpenRanges>();
-  for (const { ranges } of open.values()) {
+  const keyed = new Set<string>(); // batches of the same ranges, one for each partition
+  for (const { ranges, keying } of open.values()) {
     for (const { file, start, end } of ranges) {
+      if (keying !== undefined && keyed.has(`${file} ${start}`)) continue;
+      if (keying !== undefined) keyed.add(`${file} ${start}`);
       const known = byFile.get(file) ?? { startBytes: start, bytes: 0 };
       const startBytes = Math.min(known.startBytes, start);
       byFile.set(file, { startBytes, bytes: known.bytes + end - start });

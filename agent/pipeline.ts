@@ -5,13 +5,14 @@
 import type { Clock, Random } from '../shared/clock.ts';
 import type { PipelineConfig } from '../shared/config/pipeline-config.ts';
 import { delimiterOf, isPlainLines } from '../shared/framing/framing.ts';
+import type { Keying } from '../shared/framing/record-key.ts';
 import type { KafkaCluster } from '../shared/kafka/cluster.ts';
 import type { AgentMetrics } from '../shared/telemetry/agent-metrics.ts';
 import type { Logger } from '../shared/telemetry/logger.ts';
 import { type RepeatedLog, repeatedLog } from '../shared/telemetry/repeated-log.ts';
 import { createAttention } from './attention.ts';
 import { createBatcher } from './batch/batcher.ts';
-import type { EncodedPart, EncodeJob, JobSegment } from './batch/encode-batches.ts';
+import { type EncodedPart, type EncodeJob, type JobSegment, together } from './batch/encode-batches.ts';
 import { encodeQueue } from './batch/encode-queue.ts';
 import type { BatchEncoder } from './batch/encoder.ts';
 import { recordLimit } from './batch/record-limit.ts';
@@ -154,7 +155,7 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     pipeline: config.name,
     rebuild: (intent, maxBatchBytes) => rebuild(intent, maxBatchBytes),
     reopen: (id) => files.reopen(id),
-    delimiter: delimiterOf(config.framing.format),
+    delimiter: config.partitioner.type === 'keyed' ? undefined : delimiterOf(config.framing.format),
     encodeLines: async (segment) => {
       const settings = currentSettings();
       const parts = await encoder.encode(jobFor([segment], settings, topicWatch.maxMessageBytes));
@@ -184,9 +185,10 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
   });
 
   const jobFor = (segments: JobSegment[], settings: BatchSettings, maxBatchBytes: number): EncodeJob => {
-    const { level, ...rest } = settings;
+    const { level, keying, ...rest } = settings;
     const names = { host: options.host, pipeline: config.name };
-    return { segments, maxBatchBytes, options: { ...rest, ...names, ...(level !== undefined && { level }) } };
+    const encoding = { ...rest, ...names, ...(level !== undefined && { level }) };
+    return { segments, maxBatchBytes, options: encoding, keying };
   };
 
   const rebuild = async (intent: Intent, maxBatchBytes: number) => {
@@ -211,6 +213,13 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
   const { oversize, format, recordTimeoutMs } = config.framing;
   const framing = isPlainLines(format) ? undefined : format;
   const maxRecordBytes = (): number => recordLimit(config.framing.maxRecordBytes, topicWatch.maxMessageBytes);
+  /** With keys the partitions are those that the topic has now; what has no key stays on one for a while, as without keys. */
+  const keying = (): Keying | undefined => {
+    const { view } = topicWatch;
+    if (config.partitioner.type !== 'keyed' || view === undefined) return undefined;
+    const keyless = partitioner.choose(view, () => true)?.partition ?? 0;
+    return { source: config.partitioner.key, partitions: view.partitions.length, keyless };
+  };
   const sayReplaced = ({ replacedUnits = 0, ranges }: EncodedPart): void => {
     if (replacedUnits === 0) return;
     const message = 'UTF-16 with halves of surrogate pairs that stand alone; each became U+FFFD';
@@ -223,6 +232,7 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     maxRecordBytes: maxRecordBytes(),
     oversize,
     framing,
+    keying: keying(),
   });
   const queue = encodeQueue<{ settings: BatchSettings; heldBytes: number }>({
     encoder,
@@ -231,11 +241,18 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     take: async (parts, { settings, heldBytes }) => {
       const batchesBytes = parts.reduce((sum, part) => sum + part.batch.length, 0);
       budget.give(heldBytes - batchesBytes); // the lines are gone, their compressed batches stay
-      for (const part of parts) {
-        counts.encoded(part, oversize);
-        sayReplaced(part);
-        const taken = await publisher.publish(part, settings, part.batch.length);
-        if (!taken) budget.give(part.batch.length);
+      for (const group of together(parts)) {
+        for (const part of group) {
+          counts.encoded(part, oversize);
+          sayReplaced(part);
+        }
+        const [part] = group;
+        const groupBytes = group.reduce((sum, { batch }) => sum + batch.length, 0);
+        const taken =
+          part!.slot === undefined
+            ? await publisher.publish(part!, settings, groupBytes)
+            : await publisher.publishKeyed(group, settings);
+        if (!taken) budget.give(groupBytes);
       }
     },
   });

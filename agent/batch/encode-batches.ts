@@ -3,8 +3,15 @@
  * which is what lets a crashed agent send exactly the batch that it may have sent before.
  */
 import type { LineEncoding } from '../../shared/framing/framing.ts';
+import type { Keying } from '../../shared/framing/record-key.ts';
 import { crc32c } from '../../shared/wire/crc32c.ts';
-import { encodeLineBatch, type LineBatchOptions, type LineSegment } from '../../shared/wire/encode-lines.ts';
+import { encodeKeyedLines } from '../../shared/wire/encode-keyed.ts';
+import {
+  type EncodedBatch,
+  encodeLineBatch,
+  type LineBatchOptions,
+  type LineSegment,
+} from '../../shared/wire/encode-lines.ts';
 import { MARK_BYTES } from '../checkpoint/state.ts';
 import { halve } from './halve.ts';
 
@@ -21,6 +28,8 @@ export interface EncodeJob {
   options: LineBatchOptions;
   /** The topic's max.message.bytes: the broker's limit on a batch as it is sent, compressed. */
   maxBatchBytes: number;
+  /** The records have keys, and a batch for each partition; with `slot` only that of one partition. */
+  keying?: (Keying & { slot?: number }) | undefined;
 }
 
 export interface EncodedRange {
@@ -45,6 +54,8 @@ export interface EncodedPart {
   /** Code units of UTF-16 that became U+FFFD; none when it is not given. */
   replacedUnits?: number;
   ranges: EncodedRange[];
+  /** With keys: the partition that it must go to. Parts of the same ranges follow each other. */
+  slot?: number;
 }
 
 /** The parts of one record that is too long: one record, however many of its parts are too long themselves. */
@@ -60,23 +71,40 @@ function tailOf({ bytes, start, end }: JobSegment): number {
   return crc32c(bytes, Math.max(start, end - MARK_BYTES), end);
 }
 
-/** Encodes a job into one batch, or into several when one would be larger than the broker takes. */
+/** Encodes a job into one batch, or into several when one would be larger than the broker takes, or for their keys. */
 export async function encodeBatches(job: EncodeJob): Promise<EncodedPart[]> {
   const { segments, options, maxBatchBytes } = job;
-  const encoded = await encodeLineBatch(segments, options);
-  if (encoded.bytes.length > maxBatchBytes) {
-    const halves = halve(segments, options);
-    if (halves !== undefined) {
-      const [left, right] = halves;
-      const parts = [
-        ...(await encodeBatches({ ...job, segments: left })),
-        ...(await encodeBatches({ ...job, segments: right })),
-      ];
-      const [first] = segments;
-      const isOneRecord = segments.length === 1 && !left[0]!.terminated;
-      return isOneRecord ? countOnce(parts, first!.continues === true ? 0 : 1) : parts;
-    }
+  const parts = job.keying === undefined ? [await encodeOne(job)] : await encodeKeyed(job, job.keying);
+  if (parts.every(({ batch }) => batch.length <= maxBatchBytes)) return parts;
+  const halves = halve(segments, options);
+  if (halves === undefined) return parts;
+  const [left, right] = halves;
+  const halved = [
+    ...(await encodeBatches({ ...job, segments: left })),
+    ...(await encodeBatches({ ...job, segments: right })),
+  ];
+  const isOneRecord = segments.length === 1 && !left[0]!.terminated;
+  return isOneRecord ? countOnce(halved, segments[0]!.continues === true ? 0 : 1) : halved;
+}
+
+async function encodeOne({ segments, options }: EncodeJob): Promise<EncodedPart> {
+  return partOf(await encodeLineBatch(segments, options), segments);
+}
+
+/** What was counted of all parts stands with the first. Without any record there is one part, for its ranges. */
+async function encodeKeyed(job: EncodeJob, { slot: only, ...keying }: Keying & { slot?: number }) {
+  const { segments, options } = job;
+  const { batches, counts } = await encodeKeyedLines(segments, options, keying, only);
+  if (batches.length === 0) {
+    const part = await encodeOne(job);
+    return [only === undefined ? part : { ...part, batch: new Uint8Array(0), records: 0 }];
   }
+  const parts = batches.map((batch) => ({ ...partOf(batch, segments), slot: batch.slot }));
+  Object.assign(parts[0]!, counts);
+  return parts;
+}
+
+function partOf(encoded: EncodedBatch, segments: readonly JobSegment[]): EncodedPart {
   const ranges = encoded.provenance.ranges.map((range, i) => {
     const { terminated, skipRest, insideBytes, restBytes, encoding } = segments[i]!;
     const { fileId, start, end, crc32c } = range;
@@ -85,5 +113,23 @@ export async function encodeBatches(job: EncodeJob): Promise<EncodedPart[]> {
     return { fileId, start, end, crc32c, ...rest, ...tail };
   });
   const { bytes: batch, recordCount: records, rawBytes, oversized, replacedUnits } = encoded;
-  return [{ batch, records, rawBytes, oversized, replacedUnits, ranges }];
+  return { batch, records, rawBytes, oversized, replacedUnits, ranges };
+}
+
+/** Parts with keys that have the same ranges, in one group; any other part is a group of its own. */
+export function together(parts: readonly EncodedPart[]): EncodedPart[][] {
+  const groups: EncodedPart[][] = [];
+  for (const part of parts) {
+    const group = groups.at(-1);
+    const before = group?.[0];
+    const isSame = before?.slot !== undefined && part.slot !== undefined && haveSameRanges(before, part);
+    if (isSame) group!.push(part);
+    else groups.push([part]);
+  }
+  return groups;
+}
+
+function haveSameRanges(a: EncodedPart, b: EncodedPart): boolean {
+  const [first, second] = [a.ranges[0]!, b.ranges[0]!];
+  return first.fileId === second.fileId && first.start === second.start;
 }

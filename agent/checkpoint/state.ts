@@ -4,6 +4,7 @@
  */
 import type { CodecName } from '../../shared/codec/codec.ts';
 import type { Framing, LineEncoding } from '../../shared/framing/framing.ts';
+import type { Keying } from '../../shared/framing/record-key.ts';
 import { advanceSequence } from './sequence.ts';
 
 /** The first bytes of a file, hashed: tells a reused inode from the file that had it before. */
@@ -91,6 +92,8 @@ export interface Intent {
   oversize: 'truncate' | 'split' | 'drop';
   /** How bytes became records; not there for plain lines, which older journals know only. */
   framing?: Framing | undefined;
+  /** Records with keys: the batch has only those of its ranges whose keys stand for the partition `slot`. */
+  keying?: (Keying & { slot?: number }) | undefined;
   ranges: IntentRange[];
 }
 
@@ -144,6 +147,8 @@ export type Entry =
   | { t: 'time'; lastMs: number }
   | { t: 'reached'; batches: Reached[] }
   | ({ t: 'intent' } & Intent)
+  /** Batches of the same ranges, of which one without the others would lose lines. */
+  | { t: 'intents'; intents: Intent[] }
   | { t: 'commit'; n: number; offset: number }
   /** Intents that were never and will never be acknowledged as they stand, and what is sent in their place. */
   | { t: 'replace'; dropped: number[]; by: Intent[]; why: string };
@@ -298,6 +303,9 @@ export function apply(state: CheckpointState, entry: Entry): void {
       applyIntent(state, intent);
       return;
     }
+    case 'intents':
+      for (const intent of entry.intents) applyIntent(state, intent);
+      return;
     case 'target': {
       const { t: _, ...target } = entry;
       if (!isSameTarget(state.target, target)) state.reached = new Map();

@@ -23,8 +23,9 @@ export interface LostIntentsOptions extends ReadBackOptions {
   /** `records` are in the topic twice now. */
   onReplaced(why: ReplaceReason, records: number, lostBytes: number): void;
   /**
-   * What ends a line in the files' bytes. Undefined with framings whose records cannot be told from their end: there
-   * only open intents are looked for, and what no intent is there for goes again.
+   * What ends a line in the files' bytes. Undefined with framings whose records cannot be told from their end, and with
+   * keys, where a range has several batches: there only open intents are looked for, and what no intent is there for
+   * goes again.
    */
   delimiter: Uint8Array | undefined;
   /** Sends lines of a file as batches of their own. False when the publisher stops first. */
@@ -46,12 +47,15 @@ export async function findLostIntents(view: TopicView, options: LostIntentsOptio
   const batches = await ownBatchesOf(view, options);
   if (signal.aborted) return;
   commitFound(batches, journal);
+  // A batch that has some records of its ranges does not show that the others are there.
+  const keyed = batches.filter(({ slot }) => slot !== undefined);
+  const whole = batches.filter(({ slot }) => slot === undefined);
   let passedBytes = 0;
   for (const file of journal.state.files.values()) {
-    const ranges = batches.flatMap((batch) =>
-      batch.ranges.filter((range) => isOf(range, file, gap.nextFile)),
-    );
-    passedBytes += await passOver(file, ranges, options);
+    const rangesIn = (some: readonly OwnBatch[]): ProvenanceRange[] =>
+      some.flatMap((batch) => batch.ranges.filter((range) => isOf(range, file, gap.nextFile)));
+    sayTwice(rangesIn(keyed), options);
+    passedBytes += await passOver(file, rangesIn(whole), options);
     if (signal.aborted) return;
   }
   logger.info({ batches: batches.length, passedBytes }, 'looked for what the journal may lack');
@@ -111,6 +115,11 @@ function isOf({ fileId, end }: ProvenanceRange, file: FileState, firstNew: numbe
   return fileId.startsWith(`${file.key}-`) && Math.min(numberOf(fileId), numberOf(file.id)) >= firstNew;
 }
 
+function sayTwice(ranges: readonly ProvenanceRange[], options: LostIntentsOptions): void {
+  const records = ranges.reduce((total, range) => total + range.records, 0);
+  if (records > 0) options.onReplaced('lost-intents', records, 0);
+}
+
 /** Moves the file's offset behind the delivered ranges that follow it; sends what lies between them. Returns their bytes. */
 async function passOver(
   file: FileState,
@@ -119,8 +128,7 @@ async function passOver(
 ): Promise<number> {
   if (ranges.length === 0) return 0;
   if (options.delimiter === undefined) {
-    const records = ranges.reduce((total, range) => total + range.records, 0);
-    options.onReplaced('lost-intents', records, 0);
+    sayTwice(ranges, options);
     return 0;
   }
   const handle = await options.reopen(file.id);

@@ -11,6 +11,8 @@ export interface OwnBatch {
   producerId: bigint;
   baseSequence: number;
   records: number;
+  /** The partition that the keys of its records stand for. */
+  slot: number | undefined;
   ranges: ProvenanceRange[];
 }
 
@@ -54,7 +56,8 @@ export function ownBatches(
       foreign.add(producerId);
       return undefined;
     }
-    return { partition, offset, producerId, baseSequence, records, ranges: provenance.ranges };
+    const { slot, ranges } = provenance;
+    return { partition, offset, producerId, baseSequence, records, slot, ranges };
   };
 }
 
@@ -62,6 +65,7 @@ export function ownBatches(
 export function isBatchOf(intent: Intent, found: OwnBatch): boolean {
   return (
     intent.records === found.records &&
+    intent.keying?.slot === found.slot &&
     intent.ranges.length === found.ranges.length &&
     intent.ranges.every((range, i) => {
       const other = found.ranges[i]!;

@@ -73,6 +73,11 @@ export interface Publisher {
    * stops); waits while no partition has room. Must not be called again before it has resolved.
    */
   publish(part: EncodedPart, settings: BatchSettings, heldBytes: number): Promise<boolean>;
+  /**
+   * Publishes parts of the same ranges, each to the partition that its keys stand for. All of their intents are in one
+   * journal entry: with some of them alone, the records of the others would be passed over after a crash.
+   */
+  publishKeyed(parts: readonly EncodedPart[], settings: BatchSettings): Promise<boolean>;
   /** Sends the open intents of an earlier process again, first; see resume.ts. */
   resume(): Promise<void>;
   readonly inFlight: number;
@@ -271,6 +276,20 @@ export function createPublisher(options: PublisherOptions): Publisher {
     return undefined;
   };
 
+  /** Waits for the topic and a producer id, which is all that a batch needs besides a partition. */
+  const ready = async (): Promise<TopicView | undefined> => {
+    const view = await topicWatch.first(signal);
+    if (view === undefined || !(await ensureProducer())) return undefined;
+    const target = { topic, clusterId: view.clusterId };
+    if (!isSameTarget(journal.state.target, target)) journal.append({ t: 'target', ...target });
+    return view;
+  };
+
+  const roomIn = async (partition: number): Promise<boolean> => {
+    while (!signal.aborted && !senderOf(partition).hasRoom) await clock.sleep(LOOK_AGAIN_MS, progress.signal);
+    return !signal.aborted;
+  };
+
   const publish: Publisher['publish'] = async (part, settings, heldBytes) => {
     // Also for a part without records: the one before it may not have been taken.
     if (signal.aborted) return false;
@@ -281,11 +300,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
       await journal.flush();
       return true;
     }
-    const view = await topicWatch.first(signal);
-    if (view === undefined || !(await ensureProducer())) return false;
-    const target = { topic, clusterId: view.clusterId };
-    if (!isSameTarget(journal.state.target, target)) journal.append({ t: 'target', ...target });
-    const chosen = await chooseSender(view);
+    const view = await ready();
+    const chosen = view && (await chooseSender(view));
     if (chosen === undefined) return false;
     options.partitioner.took(part.rawBytes);
     const { partition, sender } = chosen;
@@ -306,6 +322,21 @@ export function createPublisher(options: PublisherOptions): Publisher {
 
   return {
     publish,
+
+    publishKeyed: async (parts, settings) => {
+      if (signal.aborted || (await ready()) === undefined) return false;
+      for (const { slot } of parts) if (!(await roomIn(slot!))) return false;
+      const { nextIntent, producer, sequences } = journal.state;
+      const batches = parts.map((part, i) => {
+        const partition = part.slot!;
+        const place = { partition, n: nextIntent + i, baseSequence: sequences.get(partition) ?? 0 };
+        return sealPart({ part, settings, heldBytes: part.batch.length }, { ...producer!, ...place });
+      });
+      journal.append({ t: 'intents', intents: batches.map(({ intent }) => intent) });
+      await journal.flush();
+      for (const batch of batches) senderOf(batch.intent.partition).submit(batch);
+      return true;
+    },
 
     resume: () =>
       resume({

@@ -6,7 +6,7 @@ import type { SealedBatch } from './partition-sender.ts';
 /** What a batch was built with; goes into its intent so that it can be built again. */
 export type BatchSettings = Pick<
   Intent,
-  'timestampMs' | 'codec' | 'level' | 'maxRecordBytes' | 'oversize' | 'framing'
+  'timestampMs' | 'codec' | 'level' | 'maxRecordBytes' | 'oversize' | 'framing' | 'keying'
 >;
 
 /** A part on its way to a partition, before it has an identity. */
@@ -24,8 +24,9 @@ export function settingsOf({
   maxRecordBytes,
   oversize,
   framing,
+  keying,
 }: BatchSettings): BatchSettings {
-  return { timestampMs, codec, level, maxRecordBytes, oversize, framing };
+  return { timestampMs, codec, level, maxRecordBytes, oversize, framing, keying };
 }
 
 /** Writes the identity into the batch's bytes, and the intent that names it. */
@@ -35,6 +36,8 @@ export function sealPart(
 ): SealedBatch {
   sealBatch(part.batch, identity);
   const ranges = part.ranges.map(({ fileId, ...range }) => ({ file: fileId, ...range }));
-  const intent: Intent = { ...identity, ...settings, records: part.records, ranges };
+  const { slot } = part;
+  const keying = settings.keying && { ...settings.keying, ...(slot !== undefined && { slot }) };
+  const intent: Intent = { ...identity, ...settings, keying, records: part.records, ranges };
   return { intent, bytes: part.batch, rawBytes: part.rawBytes, heldBytes };
 }

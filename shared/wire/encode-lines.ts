@@ -82,32 +82,12 @@ export async function encodeLineBatch(
   segments: readonly LineSegment[],
   options: LineBatchOptions,
 ): Promise<EncodedBatch> {
-  const { codec, level, host, pipeline, timestampMs, maxRecordBytes, oversize, framing = LINES } = options;
-  if (!Number.isInteger(maxRecordBytes) || maxRecordBytes < 1) {
-    throw new RangeError(`maxRecordBytes is ${maxRecordBytes}, not a whole number from 1`);
-  }
-  const provenance: Provenance = {
-    host,
-    pipeline,
-    ranges: segments.map((segment) => rangeOf(segment, framing)),
-  };
-  const sink = startSink(segments, provenance, maxRecordBytes, oversize);
+  const { codec, level, timestampMs } = options;
+  const framed = frameSegments(segments, options);
+  const { sink, firstAt, provenance } = framed;
   try {
-    const firstAt = sink.at;
-    for (const [index, segment] of segments.entries()) {
-      const recordsBefore = sink.recordCount;
-      const source = bufferView(segment.bytes).subarray(segment.start, segment.end);
-      frameRecords(sink, source, segment, framing);
-      provenance.ranges[index]!.records = sink.recordCount - recordsBefore;
-    }
-    const { recordCount, replacedUnits } = sink;
-    const result = {
-      recordCount,
-      rawBytes: segments.reduce((sum, { start, end }) => sum + end - start, 0),
-      oversized: { records: sink.oversizedRecords, bytes: sink.oversizedBytes },
-      replacedUnits,
-      provenance,
-    };
+    const { recordCount } = sink;
+    const result = { ...countsOf(framed), recordCount, rawBytes: sizeOf(segments), provenance };
     if (recordCount === 0) return { ...result, bytes: new Uint8Array(0) };
     const sectionAt = addProvenance(sink.scratch, firstAt, provenance);
     const section = sink.scratch.subarray(sectionAt, sink.at);
@@ -119,6 +99,44 @@ export async function encodeLineBatch(
   } finally {
     putBackScratch(sink.scratch);
   }
+}
+
+/** The records of segments in the scratch of a sink, from `firstAt` on. The scratch is to be put back. */
+export interface FramedSegments {
+  sink: RecordSink;
+  firstAt: number;
+  provenance: Provenance;
+}
+
+/** @throws RangeError for a limit below 1, and for a segment that is not what it says it is */
+export function frameSegments(
+  segments: readonly LineSegment[],
+  options: Omit<LineBatchOptions, 'codec' | 'level' | 'timestampMs'>,
+): FramedSegments {
+  const { host, pipeline, maxRecordBytes, oversize, framing = LINES } = options;
+  if (!Number.isInteger(maxRecordBytes) || maxRecordBytes < 1) {
+    throw new RangeError(`maxRecordBytes is ${maxRecordBytes}, not a whole number from 1`);
+  }
+  const ranges = segments.map((segment) => rangeOf(segment, framing));
+  const provenance: Provenance = { host, pipeline, ranges };
+  const sink = startSink(segments, provenance, maxRecordBytes, oversize);
+  const firstAt = sink.at;
+  for (const [index, segment] of segments.entries()) {
+    const recordsBefore = sink.recordCount;
+    const source = bufferView(segment.bytes).subarray(segment.start, segment.end);
+    frameRecords(sink, source, segment, framing);
+    ranges[index]!.records = sink.recordCount - recordsBefore;
+  }
+  return { sink, firstAt, provenance };
+}
+
+export function countsOf({ sink }: FramedSegments): Pick<EncodedBatch, 'oversized' | 'replacedUnits'> {
+  const { oversizedRecords: records, oversizedBytes: bytes, replacedUnits } = sink;
+  return { oversized: { records, bytes }, replacedUnits };
+}
+
+function sizeOf(segments: readonly LineSegment[]): number {
+  return segments.reduce((sum, { start, end }) => sum + end - start, 0);
 }
 
 /**

@@ -13,6 +13,8 @@ export interface ProvenanceRange {
   end: number;
   /** Records of the batch that come from this range, in order; the ranges follow each other. */
   records: number;
+  /** Records of all batches that come from this range: with keys they lie in several partitions. Only with `slot`. */
+  ofRecords?: number;
   /** CRC-32C of the file's raw bytes [start, end). */
   crc32c: number;
 }
@@ -21,10 +23,14 @@ export interface ProvenanceRange {
 export interface Provenance {
   host: string;
   pipeline: string;
+  /** The batch has only those records of its ranges whose keys stand for this partition. */
+  slot?: number;
   ranges: ProvenanceRange[];
 }
 
 const VERSION = 1;
+/** Of a batch that has some of the records of its ranges. */
+const KEYED_VERSION = 2;
 const CRC_BYTES = 4;
 /** Empty file id, start, length, records, CRC. */
 const MIN_RANGE_BYTES = 8;
@@ -32,10 +38,11 @@ const MAX_SAFE = BigInt(Number.MAX_SAFE_INTEGER);
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
- * The header's value, version 1:
+ * The header's value, version 1 or, with what stands in brackets, 2:
  *
- *   version u8 = 1 · host string · pipeline string · range count varlong
- *   for each range: file id string · start varlong · length varlong · records varlong · CRC-32C u32 big endian
+ *   version u8 · host string · pipeline string · [slot varlong] · range count varlong
+ *   for each range: file id string · start varlong · length varlong · records varlong · [of records varlong] ·
+ *     CRC-32C u32 big endian
  *   CRC-32C u32 big endian of all bytes before, because a value outlives the batch whose CRC protects it
  *
  * varlong is Kafka's zigzag varlong, never negative here, at most 2^53 - 1; a string is its length in bytes
@@ -43,15 +50,18 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
  */
 export function encodeProvenance(provenance: Provenance): Uint8Array {
   const bytes = Buffer.allocUnsafe(sizeOfProvenance(provenance));
-  bytes[0] = VERSION;
+  const { slot } = provenance;
+  bytes[0] = slot === undefined ? VERSION : KEYED_VERSION;
   let at = writeString(bytes, 1, provenance.host);
   at = writeString(bytes, at, provenance.pipeline);
+  if (slot !== undefined) at = writeCount(bytes, at, slot);
   at = writeCount(bytes, at, provenance.ranges.length);
   for (const range of provenance.ranges) {
     at = writeString(bytes, at, range.fileId);
     at = writeCount(bytes, at, range.start);
     at = writeCount(bytes, at, range.end - range.start);
     at = writeCount(bytes, at, range.records);
+    if (slot !== undefined) at = writeCount(bytes, at, range.ofRecords ?? range.records);
     at = bytes.writeUInt32BE(range.crc32c, at);
   }
   bytes.writeUInt32BE(crc32c(bytes, 0, at), at);
@@ -62,40 +72,46 @@ export function encodeProvenance(provenance: Provenance): Uint8Array {
 export function decodeProvenance(value: Uint8Array): Provenance {
   const bytes = bufferView(value);
   const end = bytes.length - CRC_BYTES;
-  if (bytes[0] !== VERSION) throw wireCorrupt(0, `provenance of version ${VERSION}`);
+  const isKeyed = bytes[0] === KEYED_VERSION;
+  if (bytes[0] !== VERSION && !isKeyed)
+    throw wireCorrupt(0, `provenance of version ${VERSION} or ${KEYED_VERSION}`);
   if (end < 1 || bytes.readUInt32BE(end) !== crc32c(bytes, 0, end)) {
     throw wireCorrupt(Math.max(0, end), 'the CRC-32C of the provenance before it');
   }
   const cursor: Cursor = { bytes, at: 1, limit: end };
   const host = readString(cursor, bytes);
   const pipeline = readString(cursor, bytes);
+  const slot = isKeyed ? readCount(cursor) : undefined;
   const count = readCount(cursor);
   if (count > (end - cursor.at) / MIN_RANGE_BYTES) throw wireCorrupt(cursor.at, `room for ${count} ranges`);
   const ranges: ProvenanceRange[] = [];
-  for (let i = 0; i < count; i++) ranges.push(readRange(cursor, bytes));
+  for (let i = 0; i < count; i++) ranges.push(readRange(cursor, bytes, isKeyed));
   if (cursor.at !== end) throw wireCorrupt(cursor.at, 'the end of the provenance');
-  return { host, pipeline, ranges };
+  return { host, pipeline, ...(slot !== undefined && { slot }), ranges };
 }
 
-function readRange(cursor: Cursor, bytes: Buffer): ProvenanceRange {
+function readRange(cursor: Cursor, bytes: Buffer, isKeyed: boolean): ProvenanceRange {
   const fileId = readString(cursor, bytes);
   const start = readCount(cursor);
   const end = start + readCount(cursor);
   if (!Number.isSafeInteger(end)) throw wireCorrupt(cursor.at, 'a range that ends within 2^53');
   const records = readCount(cursor);
+  const ofRecords = isKeyed ? { ofRecords: readCount(cursor) } : undefined;
   const crcAt = cursor.at;
   if (crcAt + CRC_BYTES > cursor.limit) throw wireCorrupt(crcAt, 'the CRC-32C of a range');
   cursor.at = crcAt + CRC_BYTES;
-  return { fileId, start, end, records, crc32c: bytes.readUInt32BE(crcAt) };
+  return { fileId, start, end, records, ...ofRecords, crc32c: bytes.readUInt32BE(crcAt) };
 }
 
 /** Bytes that encodeProvenance takes; never fewer for larger numbers. */
 export function sizeOfProvenance(provenance: Provenance): number {
   let size = 1 + sizeOfString(provenance.host) + sizeOfString(provenance.pipeline) + CRC_BYTES;
   size += sizeOfCount(provenance.ranges.length);
+  if (provenance.slot !== undefined) size += sizeOfCount(provenance.slot);
   for (const range of provenance.ranges) {
     size += sizeOfString(range.fileId) + sizeOfCount(range.start) + sizeOfCount(range.end - range.start);
     size += sizeOfCount(range.records) + CRC_BYTES;
+    if (provenance.slot !== undefined) size += sizeOfCount(range.ofRecords ?? range.records);
   }
   return size;
 }

@@ -182,6 +182,8 @@ describe('partitioners', () => {
       stickyBytes: 67_108_864,
     });
     expect(partitioner('type: round-robin')).toEqual({ type: 'round-robin', rack: 'prefer' });
+    expect(partitioner('type: keyed, keyField: user.id')).toMatchObject({ key: { field: 'user.id' } });
+    expect(partitioner("type: keyed, keyPattern: '^a'")).toMatchObject({ key: { pattern: '^a' } });
     expect(partitioner('type: round-robin, rack: require')).toEqual({ type: 'round-robin', rack: 'require' });
   });
 
@@ -189,6 +191,11 @@ describe('partitioners', () => {
     ['type: round-robin, stickyMs: 5s', 'partitioner.stickyMs: round-robin stays on no partition'],
     ['type: round-robin, stickyBytes: 1MiB', 'partitioner.stickyBytes: round-robin stays on no partition'],
     ['type: sticky', 'partitioner.type: must be one of single-partition, round-robin'],
+    ['type: keyed', 'partitioner.keyPattern: is missing; keyed needs keyPattern or keyField'],
+    ['type: keyed, keyField: a, keyPattern: b', 'partitioner.keyField: must not be there beside keyPattern'],
+    ['type: keyed, keyField: a..b', 'partitioner.keyField: must be names with dots between them'],
+    ['type: keyed, keyPattern: "(a"', 'partitioner.keyPattern: must be a regular expression'],
+    ['keyField: a', 'partitioner.keyField: single-partition looks for no keys'],
     ['type: round-robbin', 'did you mean round-robin?'],
     ['stickyMs: soon', 'partitioner.stickyMs: must be a duration'],
     ['stickyBytes: 1', 'partitioner.stickyBytes: must be between 1024'],

@@ -67,9 +67,9 @@ async function encode(
     fileId: 'f-1',
     fileOffset,
   };
-  const { level, ...rest } = settings;
+  const { level, keying, ...rest } = settings;
   const options = { ...rest, host: 'h', pipeline: 'p', ...(level !== undefined && { level }) };
-  return encodeBatches({ segments: [segment], options, maxBatchBytes });
+  return encodeBatches({ segments: [segment], options, maxBatchBytes, keying });
 }
 
 async function setUp(
@@ -254,6 +254,32 @@ describe('intent, effect, commit', () => {
     const all = await s.acknowledgeAll();
     expect(all.map((p) => p.baseSequence)).toEqual([0, 3, 4]);
     expect(new Set(all.map((p) => p.producerId)).size).toBe(1);
+  });
+
+  test('batches of the same lines for several partitions have one journal entry, so that a torn one loses none of them', async () => {
+    const s = await setUp();
+    const keying = { source: { pattern: '^.' }, partitions: 3, keyless: 0 };
+    const settings = { ...SETTINGS, keying };
+    const parts = await encode('a1\nb1\nc1\nd1\na2\n', 0, settings);
+    expect(parts.length).toBeGreaterThan(1);
+    void s.publisher.publishKeyed(parts, settings);
+    await s.settle();
+    expect(s.written('intent')).toEqual([]);
+    expect(s.written('intents')).toMatchObject([
+      {
+        intents: parts.map(({ slot, records }) => ({
+          partition: slot,
+          records,
+          keying: { ...keying, slot },
+        })),
+      },
+    ]);
+    const sent = new Map(s.cluster.produced.map(({ partition, bytes }) => [partition, bytes]));
+    expect([...sent.keys()]).toEqual(parts.map(({ slot }) => slot));
+    const texts = await Promise.all([...sent.values()].map(textOf));
+    expect(texts.flat().sort()).toEqual(['a1', 'a2', 'b1', 'c1', 'd1']);
+    await s.acknowledgeAll();
+    expect(s.journal.state.open.size).toBe(0);
   });
 
   test('a coordinator that is still loading gives a producer id a moment later', async () => {
