@@ -305,9 +305,9 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     await publisher.resume();
     // Nothing has been read yet; what was found to be in the topic already is behind these positions now.
     for (const file of files.all) {
-      const { offset, skipping } = file.state;
+      const { offset, skipping, restBytes } = file.state;
       if (file.position.offset === offset) continue;
-      file.position = { offset, skipping };
+      file.position = { offset, skipping, restBytes };
       file.mark = undefined;
     }
     // Without the topic nothing could be sent: leave the lines where they are safe, in their files.

@@ -401,6 +401,7 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     } finally {
       file.uses -= 1;
       if (file.changed) lookSoon(file);
+      if (ready.has(file) && !hasWork(file)) rest(file); // at once: nobody may ask for work before something happens
     }
   }
 
@@ -421,6 +422,13 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     const { partialForMs, partialAtBytes, sizeBytes, grewMs } = file;
     if (partialForMs === undefined || partialAtBytes !== sizeBytes) return;
     lookLater(file, Math.max(1, grewMs + partialForMs - clock.monotonicMs()));
+  };
+
+  /** There is nothing to read now; what time alone can change has its next look. */
+  const rest = (file: LogFile): void => {
+    ready.delete(file);
+    if (file.waits) lookLater(file, pollIntervalMs);
+    else lookForEnd(file);
   };
 
   /** When nobody writes to the file any more, its end is a matter of time. */
@@ -541,9 +549,7 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
       const work: LogFile[] = [];
       for (const file of ready) {
         if (!hasWork(file)) {
-          ready.delete(file);
-          if (file.waits) lookLater(file, pollIntervalMs);
-          else lookForEnd(file);
+          rest(file);
           continue;
         }
         if (!waitsForPredecessor(file, files)) work.push(file);

@@ -129,6 +129,21 @@ async function sawAllOf(host: AgentHost, share: number): Promise<void> {
   );
 }
 
+test('the last record of several lines arrives when its file has been quiet', async () => {
+  const topic = await freshTopic({ partitions: 1 });
+  const yaml = "framing: { type: multiline, startPattern: '^\\d{4}-', timeoutMs: 700ms }\n";
+  const host = await agentHost({ app: { topic, yaml, defaultIntervals: true } });
+  const log = join(host.logs, 'app', 'app.log');
+  const agent = host.start();
+  for (const count of [1, 2, 3]) {
+    await appendFile(log, `${TRACE}\n`);
+    await arrived(topic, count);
+  }
+  expect(await recordsIn(topic)).toEqual([latin1(TRACE), latin1(TRACE), latin1(TRACE)]);
+  agent.signal('SIGTERM');
+  expect(await agent.exited()).toMatchObject({ code: 0 });
+}, 120_000);
+
 test('lines of the size of a batch and of the largest record, one byte less and one more, and a line of 1 MiB', async () => {
   const topic = await freshTopic({ partitions: 1 });
   const batchBytes = 64 * KIB;
