@@ -7,7 +7,8 @@ import type { PipelineStatus } from './pipeline-status.ts';
 
 export interface AgentReportOptions {
   host: string;
-  rack: string | undefined;
+  /** Undefined while it is not known. */
+  rack: () => string | undefined;
   set: Pick<PipelineSet, 'all'>;
   metrics: AgentMetrics;
   budget: MemoryBudget;
@@ -32,7 +33,7 @@ export interface AgentReport extends Required<Pick<StatusServerOptions, 'refresh
 
 /** A pipeline that is not wanted any more counts for nothing but its state, which is shown until it has stopped. */
 export function agentReport(options: AgentReportOptions): AgentReport {
-  const { host, rack, set, metrics, budget } = options;
+  const { host, set, metrics, budget } = options;
   const wanted = () => set.all.filter((pipeline) => pipeline.wanted);
   const failures = (): string[] =>
     wanted().flatMap(({ name, failed }) => (failed === undefined ? [] : [`${name}: ${failed}`]));
@@ -60,7 +61,7 @@ export function agentReport(options: AgentReportOptions): AgentReport {
     },
     status: () => ({
       host,
-      rack,
+      rack: options.rack(),
       memoryBytes: budget.usedBytes,
       memoryLimitBytes: budget.totalBytes,
       pipelines: set.all.flatMap(({ pipeline }) => (pipeline === undefined ? [] : [pipeline.status()])),

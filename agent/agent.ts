@@ -6,8 +6,10 @@
 import path from 'node:path';
 import { type Clock, type Random, systemClock } from '../shared/clock.ts';
 import type { AgentConfig } from '../shared/config/agent-config.ts';
+import type { Ec2Placement } from '../shared/config/ec2-placement.ts';
 import type { Environment } from '../shared/config/interpolate.ts';
 import type { PipelineConfig } from '../shared/config/pipeline-config.ts';
+import { rackInTime } from '../shared/config/with-rack.ts';
 import { pipelineFolder } from '../shared/config/pipeline-folder.ts';
 import { openCluster } from '../shared/kafka/cluster.ts';
 import { AGENT_METRICS, createAgentMetrics } from '../shared/telemetry/agent-metrics.ts';
@@ -60,7 +62,8 @@ const REPEATED_LOG_MS = 60_000;
 /** Runs with whatever pipelines there are, also with none. @throws SkaldError STATE_DIR_LOCKED, STATE_DIR_UNUSABLE, STATUS_LISTEN_FAILED */
 export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   const { config, logger } = options;
-  const { host, rack, stateDir, limits } = config;
+  const { host, rackFrom, stateDir, limits } = config;
+  let { rack } = config;
   const clock = options.clock ?? systemClock;
   const random = options.random ?? Math.random;
   const lock = await lockStateDirectory(stateDir);
@@ -153,7 +156,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
     clock,
     logger,
   });
-  const report = agentReport({ host, rack, set, metrics, budget });
+  const report = agentReport({ host, rack: () => rack, set, metrics, budget });
 
   const letGo = async (): Promise<void> => {
     await set.close();
@@ -194,8 +197,20 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
     logger,
   });
 
+  const learning = new AbortController();
+  /** The start did not wait for it: pipelines run without a rack until it is known, then with it. */
+  const learnRack = async (from: Ec2Placement): Promise<void> => {
+    const found = await rackInTime(from, { logger, clock, random, signal: learning.signal });
+    if (found === undefined) return;
+    rack = found;
+    set.startAllAgain();
+  };
+  const learned = rack === undefined && rackFrom !== undefined ? learnRack(rackFrom) : undefined;
+
   const close = (): Promise<void> =>
     (closing ??= (async () => {
+      learning.abort();
+      await learned;
       await reloading.close();
       await set.close();
       await statusFile?.close();

@@ -35,6 +35,8 @@ export interface PipelineSet {
   want(pipelines: ReadonlyMap<string, PipelineConfig>): PipelineDifference;
   /** Starts those again that have failed, and returns their names. */
   startFailedAgain(): string[];
+  /** Stops and starts every pipeline, because something that they were started with has changed. */
+  startAllAgain(): void;
   readonly all: readonly PipelineState[];
   /** Stops all, each within `drainMs`. Twice is fine. */
   close(): Promise<void>;
@@ -169,6 +171,10 @@ export function createPipelineSet(options: PipelineSetOptions): PipelineSet {
       );
       for (const line of failed) void wish(line.name, line.wanted);
       return failed.map((line) => line.name);
+    },
+    startAllAgain: () => {
+      if (closing !== undefined) return;
+      for (const line of lines.values()) if (line.wanted !== undefined) void wish(line.name, line.wanted);
     },
     get all() {
       return [...lines.values()].map(({ name, pipeline, failed, wanted }) => {

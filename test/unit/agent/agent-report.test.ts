@@ -24,7 +24,13 @@ function state(name: string, parts: Partial<PipelineState> = {}): PipelineState 
 function reportOf(...all: PipelineState[]) {
   const registry = new Registry();
   const metrics = createAgentMetrics(registry);
-  const report = agentReport({ host: 'h', rack: 'r', set: { all }, metrics, budget: memoryBudget(100) });
+  const report = agentReport({
+    host: 'h',
+    rack: () => 'r',
+    set: { all },
+    metrics,
+    budget: memoryBudget(100),
+  });
   const gauge = async (): Promise<number | undefined> => {
     report.refresh();
     return (await metrics.pipelines.get()).values[0]?.value;

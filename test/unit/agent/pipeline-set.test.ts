@@ -68,6 +68,28 @@ function setUp() {
   };
 }
 
+test('all start again when something has changed that they were started with; none that is not wanted', async () => {
+  const { set, want, events } = setUp();
+  await want(config('a'), config('b'), config('c'));
+  await want(config('a'), config('b'));
+  events.length = 0;
+  set.startAllAgain();
+  await settle();
+  expect(events.toSorted()).toEqual([
+    'close a t',
+    'close b t',
+    'closed a t',
+    'closed b t',
+    'start a t',
+    'start b t',
+  ]);
+  await set.close();
+  events.length = 0;
+  set.startAllAgain();
+  await settle();
+  expect(events).toEqual([]);
+});
+
 describe('pipelines follow what is wanted', () => {
   test('added, edited and removed, each alone', async () => {
     const { want } = setUp();

@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import type { Ec2Placement } from '../../../shared/config/ec2-placement.ts';
-import { withRack } from '../../../shared/config/with-rack.ts';
+import { rackInTime, withRack } from '../../../shared/config/with-rack.ts';
 import { isSkaldError } from '../../../shared/errors.ts';
 import { recordedLog } from '../agent/recorded-log.ts';
 import { type Fault, portOf, standInMetadata } from './stand-in-metadata.ts';
@@ -204,6 +204,50 @@ describe('no rack after four attempts', () => {
     const { sleeps } = await ask(endpoint);
     expect(sleeps).toHaveLength(3);
     expect(sleeps.reduce((sum, ms) => sum + ms, 0) + 4 * 1_000).toBeLessThanOrEqual(8_000);
+  });
+});
+
+describe('after a start without an answer', () => {
+  async function askOn(endpoint: string, signal = new AbortController().signal) {
+    const { logger, lines } = recordedLog();
+    const sleeps: number[] = [];
+    const clock = {
+      sleep: (ms: number) => {
+        sleeps.push(ms);
+        return Promise.resolve();
+      },
+    };
+    const rackFrom = { endpoint, item: 'availability-zone' } as const;
+    const rack = await rackInTime(rackFrom, { logger, clock, random: () => 1, signal, attemptMs: 5_000 });
+    return { rack, sleeps, levels: lines.map(({ level }) => level) };
+  }
+
+  test('it is asked on, ever more rarely and without a word, until it answers', async () => {
+    let asked = 0;
+    const busy = itemFault((request, response) => (asked += 1) <= 10 && status(503)(request, response));
+    const { endpoint } = await standInMetadata(busy);
+    const { rack, sleeps, levels } = await askOn(endpoint);
+    expect(rack).toBe('eu-central-1b');
+    expect(levels).toEqual(['info']);
+    expect(sleeps).toEqual(
+      [5, 10, 20, 40, 80, 160, 320, 600, 600, 600, 600].map((seconds) => seconds * 1_000),
+    );
+  });
+
+  test('a service that says no is left alone', async () => {
+    const { endpoint, requests } = await standInMetadata(itemFault(status(404)));
+    expect((await askOn(endpoint)).rack).toBeUndefined();
+    expect(requests).toEqual([TOKEN, ZONE]);
+  });
+
+  test('an agent that stops does not wait for it', async () => {
+    const over = new AbortController();
+    const silent: Fault = () => {
+      over.abort();
+      return true;
+    };
+    const { endpoint } = await standInMetadata(silent);
+    expect((await askOn(endpoint, over.signal)).rack).toBeUndefined();
   });
 });
 
