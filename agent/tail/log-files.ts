@@ -413,7 +413,10 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
       journal.append({ t: 'born', id, bornNs: stat.bornNs });
     if (fingerprint.bytes >= FINGERPRINT_BYTES || file.sizeBytes <= fingerprint.bytes) return;
     const wanted = Math.min(file.sizeBytes, FINGERPRINT_BYTES);
-    journal.append({ t: 'fingerprint', id, fingerprint: await fingerprintOf(file.handle, wanted) });
+    const better = await fingerprintOf(file.handle, wanted);
+    // Emptied after its size was seen, and before a byte of it was: nobody can say whether these bytes are in a copy.
+    if (better.bytes < wanted) file.sizeBytes = Math.max(better.bytes, file.position.offset);
+    journal.append({ t: 'fingerprint', id, fingerprint: better });
     newcomers.note(file);
   };
 

@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { SEARCH_MS } from '../../../../agent/tail/displaced.ts';
+import { type FileSystem, nodeFileSystem } from '../../../../agent/discover/file-system.ts';
 import { tempDir } from '../../../support/temp-dir.ts';
 import { follower, type FollowerOptions, PARTIAL_LINE_TIMEOUT_MS } from './follower.ts';
 
@@ -249,6 +250,36 @@ test('the file and its copy are both new to the agent, and the copy is the older
   await truncate('app.log');
   text += await f.idle(SETTLED_MS);
   expect(text).toBe('a1 is a line of this file\na2 is a line of this file\n');
+});
+
+test('emptied between the look at its size and the look at its first bytes: no alarm, and the copy is carried', async () => {
+  const directory = await tempDir();
+  const log = join(directory, 'app.log');
+  let emptyAfterStat = false;
+  const fs: FileSystem = {
+    ...nodeFileSystem,
+    open: async (path) => {
+      const handle = await nodeFileSystem.open(path);
+      const stat = async () => {
+        const found = await handle.stat();
+        if (emptyAfterStat && path === log) await truncate(log);
+        emptyAfterStat = false;
+        return found;
+      };
+      return { ...handle, stat };
+    },
+  };
+  const f = await follower(directory, { fs });
+  await writeFile(log, '');
+  await f.look();
+  await appendFile(log, 'a1\n');
+  await copyFile(log, `${log}.1`);
+  await f.scan();
+  emptyAfterStat = true;
+  let text = await f.look();
+  text += await f.idle(SETTLED_MS);
+  expect(text).toBe('a1\n');
+  expect(f.lost).toEqual([]);
 });
 
 test('a copy that is compressed cannot be read on in: what was seen and not read is counted, and the archive is left alone', async () => {

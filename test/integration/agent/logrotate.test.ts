@@ -1,0 +1,132 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { appendFile, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+import { countRecords, readValues } from '../../support/read-topic.ts';
+import { freshTopic } from '../../support/shared-stack.ts';
+import { waitFor } from '../../support/wait-for.ts';
+import { type AgentHost, agentHost } from './agent-host.ts';
+import { judgeLines, lineWriter } from './line-writer.ts';
+
+const isHere = spawnSync('logrotate', ['--version']).error === undefined;
+const ROTATIONS = 6;
+
+async function setUp(directives: readonly string[]) {
+  const topic = await freshTopic({ partitions: 3 });
+  const host = await agentHost({ app: { topic } });
+  const directory = join(host.logs, 'app');
+  const config = join(host.logs, 'logrotate.conf');
+  await writeFile(config, `${directory}/app.log {\n${directives.map((line) => `  ${line}\n`).join('')}}\n`, {
+    mode: 0o644,
+  });
+  const state = join(host.logs, 'logrotate.state');
+  return {
+    topic,
+    host,
+    directory,
+    writer: lineWriter(join(directory, 'app.log'), 'x'.repeat(100)),
+    rotate: () => promisify(execFile)('logrotate', ['--force', '--state', state, config]),
+  };
+}
+
+async function allCarried(host: AgentHost): Promise<void> {
+  await waitFor(
+    async () => {
+      const status = await host.status('app');
+      return status?.lagBytes === 0 && status.openIntents === 0;
+    },
+    { timeoutMs: 90_000, what: 'everything is carried' },
+  );
+}
+
+const RENAMING = ['rotate 3', 'create 0644', 'nomail', 'missingok'];
+const COPYING = ['rotate 9', 'copytruncate', 'nomail'];
+
+test.skipIf(!isHere).each([
+  ['create, a chain of three', RENAMING],
+  [
+    'create, and the rotated file is compressed one rotation later',
+    [...RENAMING, 'compress', 'delaycompress'],
+  ],
+])(
+  'logrotate with %s, under load: each line once',
+  async (_, directives) => {
+    const { topic, host, writer, rotate, directory } = await setUp(directives);
+    host.start();
+    await waitFor(async () => (await countRecords(topic)) > 0, {
+      timeoutMs: 60_000,
+      what: 'the first lines',
+    });
+    for (let i = 1; i <= ROTATIONS; i += 1) {
+      const before = writer.written;
+      await waitFor(() => writer.written > before + 2_000, { timeoutMs: 30_000, what: 'lines' });
+      await rotate();
+    }
+    const written = await writer.stop();
+    await waitFor(async () => (await countRecords(topic)) >= written, {
+      timeoutMs: 60_000,
+      what: `${written} lines`,
+    });
+    await allCarried(host);
+    expect(judgeLines(await readValues(topic), written)).toEqual({ missing: [], doubled: [] });
+    expect((await readdir(directory)).length).toBeGreaterThan(3); // otherwise nothing was rotated
+  },
+  180_000,
+);
+
+test.skipIf(!isHere)(
+  'logrotate with copytruncate, nobody writes meanwhile: each line once, the copies inside of the globs',
+  async () => {
+    const { topic, host, writer, rotate, directory } = await setUp(COPYING);
+    await waitFor(() => writer.written > 2_000, { timeoutMs: 30_000, what: 'lines' });
+    let written = await writer.stop();
+    const log = join(directory, 'app.log');
+    host.start();
+    await waitFor(async () => (await countRecords(topic)) > 0, {
+      timeoutMs: 60_000,
+      what: 'the first lines',
+    });
+    await rotate();
+    for (let i = 1; i <= ROTATIONS; i += 1) {
+      const lines = Array.from({ length: 3_000 }, () => `line ${(written += 1)} ${'x'.repeat(100)}\n`).join(
+        '',
+      );
+      await appendFile(log, lines);
+      await rotate(); // while the agent reads
+    }
+    await waitFor(async () => (await countRecords(topic)) >= written, {
+      timeoutMs: 60_000,
+      what: `${written} lines`,
+    });
+    await allCarried(host);
+    expect(judgeLines(await readValues(topic), written)).toEqual({ missing: [], doubled: [] });
+  },
+  180_000,
+);
+
+test.skipIf(!isHere)(
+  'logrotate with copytruncate, under load: none twice, and what is missing was written while it copied and truncated',
+  async () => {
+    const { topic, host, writer, rotate } = await setUp(COPYING);
+    host.start();
+    await waitFor(async () => (await countRecords(topic)) > 0, {
+      timeoutMs: 60_000,
+      what: 'the first lines',
+    });
+    const windows: [from: number, to: number][] = [];
+    for (let i = 1; i <= ROTATIONS; i += 1) {
+      const before = writer.written;
+      await waitFor(() => writer.written > before + 2_000, { timeoutMs: 30_000, what: 'lines' });
+      const from = writer.written;
+      await rotate();
+      windows.push([from, writer.written + 50]);
+    }
+    const written = await writer.stop();
+    await allCarried(host);
+    const { missing, doubled } = judgeLines(await readValues(topic), written);
+    expect(doubled).toEqual([]);
+    expect(missing.filter((n) => !windows.some(([from, to]) => n >= from && n <= to))).toEqual([]);
+  },
+  180_000,
+);
