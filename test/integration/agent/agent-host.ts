@@ -8,6 +8,8 @@ import { tempDir } from '../../support/temp-dir.ts';
 
 export interface PipelineFile {
   topic: string;
+  /** A glob in its directory; `*.log*` without it. */
+  include?: string;
   /** YAML lines under `kafka:`. */
   kafka?: string[];
   /** With the intervals that users have by default; else they are short, so that tests are quick. */
@@ -80,12 +82,12 @@ ${(options.cluster ?? []).map((line) => `    ${line}\n`).join('')}${Object.entri
 ${options.agent ?? ''}`,
   );
   for (const [name, pipeline] of Object.entries(pipelines)) {
-    const { topic, kafka = [], defaultIntervals = false, yaml = '' } = pipeline;
+    const { topic, include = '*.log*', kafka = [], defaultIntervals = false, yaml = '' } = pipeline;
     await mkdir(join(logs!, name), { recursive: true });
     await writeFile(
       join(pipelinesDir!, `${name}.yaml`),
       `files:
-  include: [${logs}/${name}/*.log*]
+  include: ['${logs}/${name}/${include}']
 kafka:
   topic: ${topic}
 ${kafka.map((line) => `  ${line}\n`).join('')}${defaultIntervals ? '' : SHORT_INTERVALS}${yaml}`,
