@@ -3,7 +3,7 @@
  * appended is looked for before it is sent again.
  */
 import { backoffMs, type Clock, type Random } from '../../shared/clock.ts';
-import { isSkaldError, SkaldError } from '../../shared/errors.ts';
+import { type ErrorCode, isSkaldError, SkaldError } from '../../shared/errors.ts';
 import type { KafkaCluster } from '../../shared/kafka/cluster.ts';
 import { KafkaCode, kafkaError } from '../../shared/kafka/error-codes.ts';
 import { fetchRequest, type FetchedPartition } from '../../shared/kafka/requests/fetch.ts';
@@ -55,6 +55,8 @@ const BACKOFF = { baseMs: 100, maxMs: 5_000 };
 /** Between this machine's clock and a broker's, where the broker stamps the records (LogAppendTime). */
 const CLOCKS_APART_MS = 60_000;
 const PROGRESS_MS = 10_000;
+/** A batch that cannot be unpacked now cannot be later. */
+const DAMAGE: ReadonlySet<ErrorCode> = new Set(['WIRE_CORRUPT', 'WIRE_UNSUPPORTED', 'CODEC_FAILED']);
 const DELETED = 'the broker has deleted records that had to be read';
 
 export interface ReadForward {
@@ -118,7 +120,7 @@ export async function readForward(options: ReadForwardOptions): Promise<ReadForw
       if (leader !== -1) failures = 0;
     } catch (error) {
       if (!isSkaldError(error)) throw error;
-      if (error.code === 'WIRE_CORRUPT' || error.code === 'WIRE_UNSUPPORTED') return ended(error.message);
+      if (DAMAGE.has(error.code)) return ended(error.message);
       if (error.code === 'KAFKA_REFUSED' && !error.retryable) return ended(error.message);
       failures += 1;
       logger.debug({ partition, err: error }, 'cannot read a partition back yet; trying again');

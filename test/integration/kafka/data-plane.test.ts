@@ -1,4 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
+import { advanceSequence } from '../../../agent/checkpoint/sequence.ts';
 import { startStack } from '../../../scripts/stack/stack.ts';
 import type { KafkaCluster } from '../../../shared/kafka/cluster.ts';
 import { KafkaCode } from '../../../shared/kafka/error-codes.ts';
@@ -276,4 +277,28 @@ test('the end of the log, beyond the high watermark, while a follower is behind'
   expect(ends).toEqual([3, 1]);
   stack.resumeBroker(2);
   await unanswered;
+});
+
+test('sequences wrap from 2^31-1 to 0, and batches on both sides of the wrap are recognised', async () => {
+  const topic = await freshTopic({ replicaAssignment: [[1]] });
+  const cluster = client();
+  await cluster.metadata([topic]);
+  const { producerId, producerEpoch } = await producer(cluster);
+  let baseSequence = 2 ** 31 - 3;
+  const batches: Uint8Array[] = [];
+  for (const lines of [['a', 'b', 'c', 'd', 'e'], ['f'], ['g', 'h']]) {
+    batches.push(await batchOf(lines, { producerId, producerEpoch, baseSequence }));
+    baseSequence = advanceSequence(baseSequence, lines.length);
+  }
+  const offsets = [0, 5, 6];
+  for (const round of ['appended', 'recognised']) {
+    for (const [i, batch] of batches.entries()) {
+      const { errorCode, baseOffset } = await produce(cluster, 1, topic, batch);
+      expect({ errorCode, baseOffset }, `batch ${i} is ${round}`).toEqual({
+        errorCode: 0,
+        baseOffset: offsets[i],
+      });
+    }
+  }
+  expect((await readTopic(topic)).map(({ value }) => value).join('')).toBe('abcdefgh');
 });

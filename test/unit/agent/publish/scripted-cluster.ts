@@ -39,6 +39,11 @@ export interface ScriptedCluster extends KafkaCluster {
   logStart: number;
   /** Offsets that were asked for by Fetch. */
   fetched: number[];
+  /** What a broker says of its own settings, and how often it was asked. */
+  brokerConfig: Map<string, string>;
+  brokerConfigAsked: number;
+  /** Nobody answers questions about settings. */
+  isSilent: boolean;
 }
 
 export function scriptedCluster(leaders: number[]): ScriptedCluster {
@@ -162,6 +167,22 @@ export function scriptedCluster(leaders: number[]): ScriptedCluster {
     return decoded(request, new ProtocolWriter().int32(0).int16(code).int64(Number(id)).int16(0));
   };
 
+  const describeBroker = <T>(request: KafkaRequest<T>): T => {
+    cluster.brokerConfigAsked += 1;
+    if (cluster.isSilent) throw new SkaldError('KAFKA_UNREACHABLE', 'nobody there');
+    const answer = new ProtocolWriter()
+      .int32(0)
+      .array([0], () => {})
+      .int16(0)
+      .nullableString(undefined);
+    answer.int8(4).string('1');
+    answer.array([...cluster.brokerConfig], ([name, value]) => {
+      answer.string(name).nullableString(value).boolean(false).int8(5).boolean(false);
+      answer.array([], () => {});
+    });
+    return decoded(request, answer);
+  };
+
   const describeConfigs = <T>(request: KafkaRequest<T>): T => {
     const answer = new ProtocolWriter()
       .int32(0)
@@ -204,11 +225,14 @@ export function scriptedCluster(leaders: number[]): ScriptedCluster {
     fetchError: 0,
     logStart: 0,
     fetched: [],
+    brokerConfig: new Map(),
+    brokerConfigAsked: 0,
+    isSilent: false,
     send: (nodeId, _lane, request) => {
       if (request.apiName === 'Produce') return produce(nodeId, request);
       if (request.apiName === 'ListOffsets') return Promise.resolve(listOffsets(request));
       if (request.apiName === 'Fetch') return Promise.resolve(fetch(request));
-      return Promise.resolve(describeConfigs(request));
+      return Promise.resolve(describeBroker(request));
     },
     sendToAny: (request) =>
       Promise.resolve(
