@@ -10,7 +10,7 @@ import type { CommittedOffset } from '../shared/kafka/requests/offsets.ts';
 import type { Logger } from '../shared/telemetry/logger.ts';
 import type { RepeatedLog } from '../shared/telemetry/repeated-log.ts';
 import type { CommitQueue } from './chunk/commit-queue.ts';
-import { cutDue, type CutReason } from './chunk/cut-policy.ts';
+import { cutDue, type CutReason, MAX_BUCKETS } from './chunk/cut-policy.ts';
 import { createGatherer, type Gatherer, type GathererOptions } from './chunk/gatherer.ts';
 import { decodeIntent, type Intent } from './chunk/intent.ts';
 import type { Chunk } from './chunk/open-chunk.ts';
@@ -246,7 +246,8 @@ export function carryPartition(
     if (gatherer === undefined || isAskingRange || isDraining || moveTo !== undefined) return 'none';
     if (gatherer.undecodedBytes >= options.maxUndecodedBytes) return 'none';
     if (replayEnd !== undefined) return gatherer.position < replayEnd ? 'urgent' : 'none';
-    const isFull = (gatherer.facts?.bytes ?? 0) >= limits.maxBytes;
+    const { bytes = 0, buckets = 0 } = gatherer.facts ?? {};
+    const isFull = bytes >= limits.maxBytes || buckets > MAX_BUCKETS;
     return state === 'replaying' || (isFull && uploading !== undefined) ? 'none' : 'normal';
   };
 

@@ -2,12 +2,12 @@ import type { Clock } from '../../shared/clock.ts';
 import type { ChunkConfig } from '../../shared/config/objects-config.ts';
 import type { TopicPartition } from '../../shared/kafka/consumer-protocol.ts';
 import type { FetchedPartition } from '../../shared/kafka/requests/fetch.ts';
-import { type DecodedRange, JOB_BYTES, NOTHING_DECODED, piecesOf } from '../decode/decode-range.ts';
+import { type DecodedRange, JOB_BYTES, nothingDecoded, piecesOf } from '../decode/decode-range.ts';
 import type { Decoder } from '../decode/decoder.ts';
 import { bucketFinder } from '../decode/time-bucket.ts';
 import { takeBatches } from '../fetch/take-batches.ts';
 import type { MemoryAccount } from '../memory-budget.ts';
-import { type ChunkFacts, earlierBucketEnd } from './cut-policy.ts';
+import { type ChunkFacts, earlierBucketEnd, MAX_BUCKETS } from './cut-policy.ts';
 import type { Layout } from './layout.ts';
 import { type Chunk, openChunk, type OpenChunk } from './open-chunk.ts';
 
@@ -70,7 +70,8 @@ export function createGatherer(options: GathererOptions): Gatherer {
 
   const startJob = (): void => {
     if (waitingFrom === position) return;
-    const job = { ...partition, recordSets: waiting, fromOffset: waitingFrom, toOffset: position, layout };
+    const range = { fromOffset: waitingFrom, toOffset: position };
+    const job = { ...partition, ...range, recordSets: waiting, maxBuckets: MAX_BUCKETS + 1, layout };
     const bytes = waitingBytes;
     const myLook = look;
     waiting = [];
@@ -78,7 +79,7 @@ export function createGatherer(options: GathererOptions): Gatherer {
     waitingFrom = position;
     decodingBytes += bytes;
     const decoded: Promise<DecodedRange> =
-      job.recordSets.length === 0 ? Promise.resolve(NOTHING_DECODED) : decoder.decode(job);
+      job.recordSets.length === 0 ? Promise.resolve(nothingDecoded(job.toOffset)) : decoder.decode(job);
     decoded.catch(() => {}); // it is looked at in its turn
     const inTurn = async (before: Promise<void>): Promise<void> => {
       await before;
@@ -100,11 +101,14 @@ export function createGatherer(options: GathererOptions): Gatherer {
       restartAt(job.fromOffset);
       return;
     }
-    for (const offset of suspects) if (offset < job.toOffset) suspects.delete(offset);
-    chunk.append(range, job.toOffset);
+    const { endOffset } = range;
+    for (const offset of suspects) if (offset < endOffset) suspects.delete(offset);
+    chunk.append(range);
     account.add(bytesOf(range));
     for (const { bucket } of range.frames) noteBucketEnd(bucket.endMs);
     options.onDecoded(range);
+    // With so many buckets the chunk is cut; its successor fetches the rest again.
+    if (endOffset < job.toOffset) restartAt(endOffset);
   };
 
   const restartAt = (offset: number): void => {

@@ -38,8 +38,8 @@ export interface OpenChunk {
   readonly textBytes: number;
   readonly objectBytes: number;
   readonly buckets: number;
-  /** Takes over what was decoded of [this.end, end). */
-  append(range: DecodedRange, end: number): void;
+  /** Takes over what was decoded of [this.end, range.endOffset). */
+  append(range: DecodedRange): void;
   close(): Chunk;
 }
 
@@ -127,10 +127,10 @@ export function openChunk({ topic, partition }: TopicPartition, start: number, l
     get buckets() {
       return open.size;
     },
-    append: (range, rangeEnd) => {
+    append: (range) => {
       for (const frame of range.frames) addFrame(frame);
       if (range.refused !== undefined) addRefused(range.refused);
-      end = rangeEnd;
+      end = range.endOffset;
     },
     close: () => {
       const objects = [...[...open.values()].map(objectOf), ...refused.slice(0, 1).map(quarantineObject)];

@@ -3,6 +3,7 @@ import type { TopicConfig } from '../../shared/config/topic-config.ts';
 import { isSkaldError } from '../../shared/errors.ts';
 import type { TopicPartition } from '../../shared/kafka/consumer-protocol.ts';
 import { decompressRecords } from '../../shared/wire/decode-records.ts';
+import type { BatchSpan } from '../../shared/wire/record-batch.ts';
 import { splitRecordSet } from '../../shared/wire/split-record-set.ts';
 import type { DecodedFrame } from './decoded-frame.ts';
 import { formatLines } from './format-lines.ts';
@@ -33,10 +34,17 @@ export interface DecodeJob extends TopicPartition {
   fromOffset: number;
   /** Exclusive. */
   toOffset: number;
+  /**
+   * The range ends early at the record, or with lines at the batch, that makes so many time buckets: times can be
+   * anything, and each bucket takes memory and becomes an object.
+   */
+  maxBuckets: number;
   layout: DecodeLayout;
 }
 
 export interface DecodedRange {
+  /** Exclusive; of the job, unless its buckets were too many. */
+  endOffset: number;
   /** Those of one bucket in the order of their offsets. */
   frames: DecodedFrame[];
   /** What goes to the quarantine. */
@@ -53,12 +61,9 @@ export function piecesOf({ frames, refused }: DecodedRange): { bytes: Uint8Array
 }
 
 /** What an empty stretch of offsets decodes to. */
-export const NOTHING_DECODED: DecodedRange = {
-  frames: [],
-  refused: undefined,
-  undecodable: [],
-  timeFallbacks: 0,
-};
+export function nothingDecoded(endOffset: number): DecodedRange {
+  return { endOffset, frames: [], refused: undefined, undecodable: [], timeFallbacks: 0 };
+}
 
 /**
  * Fetched bytes that make a good job: they are kept compressed until so many are there, so that a slow partition
@@ -81,26 +86,26 @@ export async function decodeRange(job: DecodeJob): Promise<DecodedRange> {
   const formatter = formatterOf(plan);
   const undecodable: UndecodableBatch[] = [];
   let expectedOffset = job.fromOffset;
-  for (const recordSet of job.recordSets) {
-    for (const span of splitRecordSet(recordSet).batches) {
-      try {
-        const header = verifiedHeader(recordSet, span, { ...job, expectedOffset });
-        const section = await decompressRecords(recordSet, header, MAX_BATCH_TEXT_BYTES);
-        // Formatting overwrites the section in place; the fetched bytes must stay as they are for the
-        // quarantine.
-        const own = section.buffer === recordSet.buffer ? new Uint8Array(section) : section;
-        formatter.addBatch(own, header);
-        expectedOffset = header.lastOffset + 1;
-      } catch (error) {
-        if (!isSkaldError(error)) throw error;
-        const batch = undecodableBatch(recordSet, span, { ...job, expectedOffset, error });
-        plan.refused.addBatch(batch, recordSet.subarray(span.start, span.end));
-        undecodable.push(batch);
-        expectedOffset += 1;
-      }
+  for (const { recordSet, span } of batchesOf(job)) {
+    if (formatter.fullAt !== undefined) break;
+    try {
+      const header = verifiedHeader(recordSet, span, { ...job, expectedOffset });
+      const section = await decompressRecords(recordSet, header, MAX_BATCH_TEXT_BYTES);
+      // Formatting overwrites the section in place; the fetched bytes must stay as they are for the
+      // quarantine.
+      const own = section.buffer === recordSet.buffer ? new Uint8Array(section) : section;
+      formatter.addBatch(own, header);
+      expectedOffset = header.lastOffset + 1;
+    } catch (error) {
+      if (!isSkaldError(error)) throw error;
+      const batch = undecodableBatch(recordSet, span, { ...job, expectedOffset, error });
+      plan.refused.addBatch(batch, recordSet.subarray(span.start, span.end));
+      undecodable.push(batch);
+      expectedOffset += 1;
     }
   }
   return {
+    endOffset: Math.min(formatter.fullAt ?? job.toOffset, job.toOffset),
     frames: await formatter.finish(),
     refused: await plan.refused.finish(),
     undecodable,
@@ -108,13 +113,20 @@ export async function decodeRange(job: DecodeJob): Promise<DecodedRange> {
   };
 }
 
-function planOf({ topic, partition, fromOffset, toOffset, layout }: DecodeJob): RangePlan {
+function* batchesOf({ recordSets }: DecodeJob): Generator<{ recordSet: Uint8Array; span: BatchSpan }> {
+  for (const recordSet of recordSets) {
+    for (const span of splitRecordSet(recordSet).batches) yield { recordSet, span };
+  }
+}
+
+function planOf({ topic, partition, fromOffset, toOffset, maxBuckets, layout }: DecodeJob): RangePlan {
   const place = { topic, partition };
   const json = createJsonValues();
   const refused = createRefusedRecords(place, layout);
   return {
     place,
     range: { fromOffset, toOffset },
+    maxBuckets,
     layout,
     findBucket: cachedFinder(layout.bucket, layout.timeZone),
     times: recordTimes(layout.time, json, refused),

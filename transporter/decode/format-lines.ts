@@ -11,8 +11,9 @@ interface OpenText {
 }
 
 /** Format `lines` by timestamp, for which nothing of a record is looked at but its length. */
-export function formatLines({ range, layout, findBucket }: RangePlan): RangeFormatter {
+export function formatLines({ range, maxBuckets, layout, findBucket }: RangePlan): RangeFormatter {
   const open = new Map<string, OpenText>();
+  let fullAt: number | undefined;
 
   const addBatch: RangeFormatter['addBatch'] = (section, header) => {
     for (const { facts, bytes } of linesOf(section, header, range, findBucket)) {
@@ -26,6 +27,7 @@ export function formatLines({ range, layout, findBucket }: RangePlan): RangeForm
       known.textBytes += bytes.length;
       addFacts(known.facts, facts);
     }
+    if (open.size >= maxBuckets) fullAt = header.lastOffset + 1;
   };
 
   const close = async ({ facts, parts, textBytes }: OpenText): Promise<DecodedFrame> => {
@@ -33,5 +35,11 @@ export function formatLines({ range, layout, findBucket }: RangePlan): RangeForm
     return { ...facts, bytes, textBytes };
   };
 
-  return { addBatch, finish: () => Promise.all([...open.values()].map(close)) };
+  return {
+    addBatch,
+    get fullAt() {
+      return fullAt;
+    },
+    finish: () => Promise.all([...open.values()].map(close)),
+  };
 }

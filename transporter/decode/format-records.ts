@@ -12,10 +12,11 @@ interface OpenBucket {
 
 /** Record by record, for formats that write more of a record than its value. */
 export function formatRecords(plan: RangePlan, format: RecordFormat): RangeFormatter {
-  const { range, findBucket, times, refused } = plan;
+  const { range, maxBuckets, findBucket, times, refused } = plan;
   const open = new Map<string, OpenBucket>();
   const frames: Promise<DecodedFrame>[] = [];
 
+  let fullAt: number | undefined;
   /** Of the last record: most are of the same bucket as the one before. */
   let last: OpenBucket | undefined;
 
@@ -31,6 +32,7 @@ export function formatRecords(plan: RangePlan, format: RecordFormat): RangeForma
   };
 
   const add = (record: RecordView): void => {
+    if (fullAt !== undefined) return;
     const refusal = format.refusalOf(record);
     if (refusal !== undefined) {
       refused.add(record, refusal);
@@ -43,6 +45,7 @@ export function formatRecords(plan: RangePlan, format: RecordFormat): RangeForma
     if (last?.facts.bucket !== span) last = bucketOf(span, offset, timestampMs);
     addRecord(last.facts, offset, timestampMs);
     last.writer.write(record);
+    if (open.size >= maxBuckets) fullAt = offset + 1;
     if (last.writer.textBytes < MAX_FRAME_TEXT_BYTES) return;
     open.delete(span.label);
     close(last);
@@ -55,6 +58,9 @@ export function formatRecords(plan: RangePlan, format: RecordFormat): RangeForma
 
   return {
     addBatch: (section, header) => viewRecords(bufferView(section), header, range, add),
+    get fullAt() {
+      return fullAt;
+    },
     finish: async () => {
       for (const bucket of open.values()) close(bucket);
       return Promise.all(frames);

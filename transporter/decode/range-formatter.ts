@@ -15,6 +15,8 @@ export interface RangeFormatter {
    * @throws SkaldError WIRE_CORRUPT, and then nothing of the batch was added
    */
   addBatch(section: Uint8Array, header: BatchHeader): void;
+  /** The first offset that it has left out, because there are as many buckets as there may be. */
+  readonly fullAt: number | undefined;
   /** Those of one bucket in the order of their offsets. */
   finish(): Promise<DecodedFrame[]>;
 }
@@ -23,6 +25,7 @@ export interface RangeFormatter {
 export interface RangePlan {
   place: TopicPartition;
   range: OffsetRange;
+  maxBuckets: number;
   layout: DecodeLayout;
   findBucket: (timeMs: number) => BucketSpan;
   /** Undefined when the timestamp is the time. */

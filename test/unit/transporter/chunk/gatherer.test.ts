@@ -226,6 +226,38 @@ describe('createGatherer', () => {
     expect(textOf(chunk)).toEqual(['a\nb\nc\n']);
   });
 
+  it.each(['lines', 'jsonl', 'parquet'] as const)(
+    'takes no more than a chunk of buckets from records of all times, and the rest after the cut (%s)',
+    async (format) => {
+      const time = {
+        type: 'json',
+        field: 'at',
+        format: 'unix-s',
+        timeZone: 'UTC',
+        otherwise: 'quarantine',
+      } as const;
+      const { gatherer, account } = stage({ layout: { ...layout, time, format } });
+      const batch = await batchAt(
+        0,
+        Array.from({ length: 150 }, (_, i) => JSON.stringify({ at: i * 3600 })),
+      );
+      const taken: [number, number, number][] = [];
+      while (gatherer.position < 150) {
+        gatherer.take(answer(batch));
+        await gatherer.flush();
+        const { start, end, objects } = gatherer.cut();
+        taken.push([start, end, objects.length]);
+        account.add(-objects.reduce((sum, { bytes }) => sum + bytes, 0));
+      }
+      expect(taken).toEqual([
+        [0, 65, 65],
+        [65, 130, 65],
+        [130, 150, 20],
+      ]);
+      expect(account.usedBytes).toBe(0);
+    },
+  );
+
   it('counts the footer of a Parquet object in the budget from the cut on', async () => {
     const { gatherer, account } = stage({ layout: { ...layout, format: 'parquet' } });
     gatherer.take(answer(await batchAt(0, ['a'])));

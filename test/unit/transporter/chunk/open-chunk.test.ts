@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { openChunk } from '../../../../transporter/chunk/open-chunk.ts';
+import { nothingDecoded } from '../../../../transporter/decode/decode-range.ts';
 import type { DecodedFrame } from '../../../../transporter/decode/decoded-frame.ts';
 
 const layout = {
@@ -12,9 +13,6 @@ const layout = {
   columns: [],
   codec: 'none',
 } as const;
-
-/** Of a decoded range in which nothing was out of the ordinary. */
-const REST = { refused: undefined, timeFallbacks: 0 };
 
 function frame(hour: string, firstOffset: number, records: number, text: string): DecodedFrame {
   const startMs = Date.parse(`2026-07-31T${hour}:00:00Z`);
@@ -33,14 +31,9 @@ function frame(hour: string, firstOffset: number, records: number, text: string)
 describe('openChunk', () => {
   it('makes one object for each hour, named by the first offset in it, of all its frames in order', () => {
     const chunk = openChunk({ topic: 'logs', partition: 3 }, 100, layout);
-    chunk.append(
-      { frames: [frame('11', 100, 2, 'a\nb\n'), frame('12', 102, 1, 'c\n')], undecodable: [], ...REST },
-      103,
-    );
-    chunk.append(
-      { frames: [frame('12', 103, 1, 'd\n'), frame('11', 104, 1, 'e\n')], undecodable: [], ...REST },
-      110,
-    );
+    const [first, second] = [nothingDecoded(103), nothingDecoded(110)];
+    chunk.append({ ...first, frames: [frame('11', 100, 2, 'a\nb\n'), frame('12', 102, 1, 'c\n')] });
+    chunk.append({ ...second, frames: [frame('12', 103, 1, 'd\n'), frame('11', 104, 1, 'e\n')] });
     const closed = chunk.close();
     expect(closed).toMatchObject({
       topic: 'logs',
@@ -81,10 +74,9 @@ describe('openChunk', () => {
         lastOffset,
       };
     };
-    const nothing = { frames: [], undecodable: [], timeFallbacks: 0 };
-    chunk.append({ ...nothing, refused: refused(2, 5) }, 6);
-    chunk.append({ ...nothing, frames: [frame('11', 6, 1, 'good\n')], refused: undefined }, 7);
-    chunk.append({ ...nothing, refused: refused(7, 7) }, 8);
+    chunk.append({ ...nothingDecoded(6), refused: refused(2, 5) });
+    chunk.append({ ...nothingDecoded(7), frames: [frame('11', 6, 1, 'good\n')] });
+    chunk.append({ ...nothingDecoded(8), refused: refused(7, 7) });
     expect(chunk.textBytes).toBe('lines 2 to 5\ngood\nlines 7 to 7\n'.length);
     const closed = chunk.close();
     expect(closed).toMatchObject({ records: 1, objectBytes: chunk.objectBytes });
@@ -109,7 +101,7 @@ describe('openChunk', () => {
 
   it('is no object at all when only transaction markers were there, but moves on', () => {
     const chunk = openChunk({ topic: 'logs', partition: 3 }, 5, layout);
-    chunk.append({ frames: [], undecodable: [], ...REST }, 9);
+    chunk.append(nothingDecoded(9));
     expect(chunk.close()).toMatchObject({ start: 5, end: 9, objects: [], objectBytes: 0 });
   });
 });

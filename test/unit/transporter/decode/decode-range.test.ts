@@ -43,7 +43,7 @@ function decode(
 ) {
   const { from = 0, to = Number.MAX_SAFE_INTEGER, layout = {} } = options;
   const place = { topic: 'logs', partition: 3 };
-  const range = { fromOffset: from, toOffset: to };
+  const range = { fromOffset: from, toOffset: to, maxBuckets: 1000 };
   return decodeRange({ ...place, recordSets, ...range, layout: { ...LINES, ...layout } });
 }
 
@@ -160,6 +160,16 @@ describe('decodeRange', () => {
     const { frames, undecodable } = await decode([...sets, await batchAt(8, [{ text: 'c' }])], { from: 5 });
     expect(frames.map(textOf)).toEqual(['a\nb\nc\n']);
     expect(undecodable).toMatchObject([{ baseOffset: 7, reason: 'WIRE_CORRUPT' }]);
+  });
+
+  it('ends behind the batch that makes too many buckets', async () => {
+    const sets = await Promise.all(
+      [0, 1, 2].map((i) => batchAt(i * 2, [{ text: 'a', timestampMs: NOON + i * HOUR_MS }, { text: 'b' }])),
+    );
+    const place = { topic: 'logs', partition: 3, fromOffset: 0, toOffset: 6 };
+    const range = await decodeRange({ ...place, recordSets: sets, maxBuckets: 2, layout: LINES });
+    expect(range.endOffset).toBe(4);
+    expect(range.frames.map(textOf)).toEqual(['a\nb\nb\n', 'a\n']);
   });
 
   it('loses and invents nothing, however records lie in time and in batches', async () => {

@@ -38,7 +38,7 @@ export async function batchOf(
 export function decodeAs(
   layout: Partial<DecodeLayout>,
   recordSets: Uint8Array[],
-  range: { from?: number; to?: number } = {},
+  range: { from?: number; to?: number; maxBuckets?: number } = {},
 ): Promise<DecodedRange> {
   return decodeRange({
     topic: 'logs',
@@ -46,6 +46,7 @@ export function decodeAs(
     recordSets,
     fromOffset: range.from ?? 0,
     toOffset: range.to ?? Number.MAX_SAFE_INTEGER,
+    maxBuckets: range.maxBuckets ?? 1000,
     layout: {
       bucket: 'hour',
       timeZone: 'UTC',
