@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Framing } from '../framing/framing.ts';
+import { overlapsItself } from '../framing/line-breaks.ts';
 import { patternProblem } from '../framing/line-pattern.ts';
 import { bytes, choice, durationMs, flag, text, whenParsed } from './fields.ts';
 import { parseBytes, parseDurationMs } from './units.ts';
@@ -122,8 +123,11 @@ export const framingSchema = z
           `is not for type ${framing.type}, only for ${types.map(([type]) => type).join(' and ')}: remove it, or change the type`,
         );
       }
-      const { startPattern, continuePattern } = framing;
+      const { startPattern, continuePattern, delimiter = '' } = framing;
       if (framing.type !== 'multiline') return;
+      // Where such a record is cut, what follows could be read in two ways.
+      if (overlapsItself(Buffer.from(delimiter)))
+        report('delimiter', 'must not end as it begins, with multiline');
       if (startPattern === undefined && continuePattern === undefined) {
         report(
           'startPattern',

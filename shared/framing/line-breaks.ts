@@ -64,8 +64,8 @@ function delimiterBytes(delimiter: string, encoding: LineEncoding): Buffer {
   return encoding === 'utf-16be' ? bytes.swap16() : bytes;
 }
 
-/** Whether its end is its beginning too. */
-function overlapsItself(bytes: Buffer): boolean {
+/** Whether its end is its beginning too: "\n\n" twice fits into three line feeds, and only once counts. */
+export function overlapsItself(bytes: Buffer): boolean {
   for (let size = 1; size < bytes.length; size++) {
     if (bytes.subarray(0, size).equals(bytes.subarray(bytes.length - size))) return true;
   }

@@ -165,6 +165,10 @@ describe('framing', () => {
       'framing.delimiter: is not for type length-prefixed, only for newline and multiline',
     ],
     ['type: multiline, startPattern: a, prefixSize: 4', 'framing.prefixSize: is not for type multiline'],
+    [
+      'type: multiline, startPattern: a, delimiter: "\\n\\n"',
+      'framing.delimiter: must not end as it begins, with multiline',
+    ],
     ['type: length-prefixed, prefixSize: 3', 'framing.prefixSize: must be 2, or 4, or 8'],
   ])('%s is refused', (settings, message) => {
     expect(() => framing(settings)).toThrow(message);

@@ -133,6 +133,18 @@ describe('whatever the bytes, the chunks, the limits and the moments at which th
     );
   });
 
+  test('records of several lines that end with carriage return and line feed', async () => {
+    const content = text('\r\n', '\r\n>', '\r', '\n', '>', 'a').map((t) => Buffer.from(t));
+    const framing: Framing = { ...MULTILINE, delimiter: '\r\n' };
+    await fc.assert(
+      fc.asyncProperty(content, how, async (bytes, options) => {
+        const { found, expected } = await carry(bytes, framing, options);
+        expect(found).toEqual(expected);
+      }),
+      runs,
+    );
+  });
+
   test('records of several lines in UTF-16 that end with carriage return and line feed', async () => {
     const content = text('\r\n', '\r\n>', '>', 'é', '\n').map((t) => Buffer.from(`\ufeff${t}`, 'utf16le'));
     const framing: Framing = { ...MULTILINE, encoding: 'utf-16', delimiter: '\r\n' };
