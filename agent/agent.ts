@@ -19,6 +19,7 @@ import { type RepeatedLog, repeatedLog } from '../shared/telemetry/repeated-log.
 import { createRegistry } from '../shared/telemetry/metrics.ts';
 import { startStatusServer } from '../shared/telemetry/status-server.ts';
 import { agentReport } from './agent-report.ts';
+import { fairEncoder } from './batch/fair-encoder.ts';
 import { pooledEncoder } from './batch/encoder.ts';
 import { readBootId } from './checkpoint/boot-id.ts';
 import { openJournalFile } from './checkpoint/journal-file.ts';
@@ -74,6 +75,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
     await lock.release();
     throw error;
   });
+  const threads = fairEncoder(encoder, limits.encodeThreads, clock);
   const clusters = sharedClusters((name) =>
     openCluster(config.clusters[name]!, { logger: logger.child({ cluster: name }), random }),
   );
@@ -119,7 +121,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
         openFiles,
         watches,
         bootId,
-        encoder,
+        encoder: threads.share(),
         encodeAhead: limits.encodeThreads + 1,
         budget: share,
         fs: nodeFileSystem,

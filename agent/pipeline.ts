@@ -54,7 +54,7 @@ export interface PipelineOptions {
   watches: DirectoryWatches;
   /** The kernel's boot id; undefined where a reboot cannot be noticed. */
   bootId?: string | undefined;
-  encoder: BatchEncoder;
+  encoder: Pick<BatchEncoder, 'encode'>;
   /** Encode jobs that may be under way at once; keeps the workers busy and the queue short. */
   encodeAhead: number;
   budget: BudgetShare;

@@ -14,7 +14,7 @@ export interface EncodeQueue<Context> {
  * few enough to keep the memory for reading.
  */
 export function encodeQueue<Context>(options: {
-  encoder: BatchEncoder;
+  encoder: Pick<BatchEncoder, 'encode'>;
   maxAhead: number;
   take(parts: EncodedPart[], context: Context): Promise<void>;
   onLength(length: number): void;

@@ -18,7 +18,6 @@ function setUp(maxAhead: number) {
         encoding.set(maxBatchBytes, result);
         return result.promise;
       },
-      close: () => Promise.resolve(),
     },
     maxAhead,
     take: (_, context) => {
