@@ -8,10 +8,12 @@ import { zonedTime } from './zoned-time.ts';
 
 /**
  * Unix milliseconds of a time, with microseconds behind the point; undefined when it is not one, or not
- * between 1970 and 9999.
+ * between 1900 and 9999: what lies before has no zones, and is mostly a zero of some program.
  */
 export type ParseTime = (value: unknown) => number | undefined;
 
+const FIRST_YEAR = 1900;
+const FIRST_MS = Date.UTC(FIRST_YEAR, 0);
 const END_MS = Date.UTC(10_000, 0);
 
 const PER_MS: Readonly<Record<string, number>> = {
@@ -41,13 +43,13 @@ export function timeParser(format: string, timeZone: string): ParseTime {
 }
 
 function inRange(ms: number): number | undefined {
-  return ms >= 0 && ms < END_MS ? ms : undefined; // never so for NaN
+  return ms >= FIRST_MS && ms < END_MS ? ms : undefined; // never so for NaN
 }
 
 /** A number, also as text, as JSON writes numbers; NaN for anything else. */
 function numberOf(value: unknown): number {
   if (typeof value === 'number') return value;
-  return typeof value === 'string' && /^\d+(\.\d+)?$/.test(value) ? Number(value) : NaN;
+  return typeof value === 'string' && /^-?\d+(\.\d+)?$/.test(value) ? Number(value) : NaN;
 }
 
 /** What a clock shows, and by how many minutes it is ahead of UTC. */
@@ -128,7 +130,8 @@ function offsetMinutes(text: string): number {
 function toMs(time: ClockTime, toUtc: (wallMs: number) => number): number {
   const { year, month, day, hour, minute, second, fraction, offsetMinutes } = time;
   const midnight = Date.UTC(year, month, day);
-  const isDay = new Date(midnight).getUTCDate() === day && month <= 11;
+  // Date.UTC means 1999 by the year 99.
+  const isDay = year >= FIRST_YEAR && month <= 11 && new Date(midnight).getUTCDate() === day;
   if (!isDay || hour > 23 || minute > 59 || second > 60) return NaN;
   const wallMs = midnight + ((hour * 60 + minute) * 60 + second) * 1000;
   // The fraction is added last: offsets are of whole minutes, and the wall clock's caches of whole seconds.

@@ -31,12 +31,13 @@ export function recordTimes(
   return {
     timeOf: (record) => {
       const time = read(record);
-      if (typeof time === 'number') return time;
+      if (typeof time === 'number' && time >= 0) return time;
       if (config.otherwise === 'timestamp') {
         fallbacks += 1;
         return record.timestampMs;
       }
-      refused.add(record, { reason: 'RECORD_TIME_UNUSABLE', message: time });
+      const message = typeof time === 'string' ? time : 'the time is before 1970';
+      refused.add(record, { reason: 'RECORD_TIME_UNUSABLE', message });
       return undefined;
     },
     get fallbacks() {

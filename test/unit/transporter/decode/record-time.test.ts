@@ -121,6 +121,17 @@ describe('the time of a record', () => {
     expect(found.labels).toEqual({ '2026-07-31T10:00': 1, '2026-07-31T12:00': 1 });
   });
 
+  it('is none before 1970, when there were no buckets', async () => {
+    const found = await labels({ time: FIELD }, [
+      event('1969-12-31T23:59:59Z'),
+      event('1970-01-01T01:00:00'),
+    ]);
+    expect(found.labels).toEqual({ '1970-01-01T00:00': 1 });
+    expect(jsonLines(textOf(found.refused!))).toMatchObject([
+      { offset: 0, message: 'the time is before 1970' },
+    ]);
+  });
+
   it('does not come out of the prototype of an object', async () => {
     const time = { ...FIELD, field: 'constructor.name' };
     const found = await labels({ time }, ['{}']);
