@@ -21,7 +21,9 @@ export interface JsonBytes {
   view(): Uint8Array;
   /** Forgets what was written after the first `length` bytes. */
   cutTo(length: number): void;
-  /** All of it as one frame. It is empty then, and may not be used again. */
+  /** Gives its memory back; it may not be used again. */
+  release(): void;
+  /** All of it as one frame; then releases it. */
   compressed(codec: CodecName, level: number | undefined): Promise<Uint8Array>;
 }
 
@@ -47,8 +49,8 @@ const IS_ESCAPED = Uint8Array.from({ length: 256 }, (_, byte) =>
   byte < 0x20 || byte === QUOTE || byte === BACKSLASH ? 1 : 0,
 );
 
-export function createJsonBytes(firstBytes = FIRST_BYTES): JsonBytes {
-  let out = takeScratch(firstBytes);
+export function createJsonBytes(): JsonBytes {
+  let out = takeScratch(FIRST_BYTES);
   let at = 0;
 
   const ensure = (bytes: number): void => {
@@ -106,6 +108,7 @@ export function createJsonBytes(firstBytes = FIRST_BYTES): JsonBytes {
     cutTo: (length) => {
       at = length;
     },
+    release: () => putBackScratch(out),
     compressed: async (codec, level) => {
       const frame = await compress(codec, out.subarray(0, at), { level });
       putBackScratch(out);

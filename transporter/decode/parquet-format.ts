@@ -59,8 +59,10 @@ export function parquetFormat(place: TopicPartition, layout: DecodeLayout, json:
       get textBytes() {
         return columns.reduce((sum, column) => sum + column.plainBytes, 0);
       },
-      finish: async () =>
-        rowGroupOf(await Promise.all(columns.map((column) => column.finish())), layout.codec),
+      finish: async () => {
+        envelope.close();
+        return rowGroupOf(await Promise.all(columns.map((column) => column.finish())), layout.codec);
+      },
     };
   };
 
@@ -68,10 +70,14 @@ export function parquetFormat(place: TopicPartition, layout: DecodeLayout, json:
 }
 
 /** The columns that every record has. */
-function openEnvelope(
-  { topic, partition }: TopicPartition,
-  layout: DecodeLayout,
-): { columns: ColumnWriter[]; add(record: RecordView): void } {
+interface Envelope {
+  columns: ColumnWriter[];
+  add(record: RecordView): void;
+  /** No record follows. */
+  close(): void;
+}
+
+function openEnvelope({ topic, partition }: TopicPartition, layout: DecodeLayout): Envelope {
   const open = (name: EnvelopeColumn): ColumnWriter => createColumn(envelopeElement(name), layout);
   const to = {
     topic: open('topic'),
@@ -85,7 +91,7 @@ function openEnvelope(
     value_bytes: open('value_bytes'),
   } satisfies Record<EnvelopeColumn, ColumnWriter>;
   const topicBytes = Buffer.from(topic);
-  const headers = createJsonBytes(HEADERS_BYTES);
+  const headers = createJsonBytes();
 
   const add = (record: RecordView): void => {
     const { section, offset, timestampMs, keyStart, keyEnd, valueStart, valueEnd } = record;
@@ -105,10 +111,9 @@ function openEnvelope(
     to.headers.addBytes(headers.view(), 0, headers.length);
   };
 
-  return { columns: ENVELOPE_COLUMNS.map((name) => to[name]), add };
+  const columns = ENVELOPE_COLUMNS.map((name) => to[name]);
+  return { columns, add, close: () => headers.release() };
 }
-
-const HEADERS_BYTES = 4096;
 
 /** Readers take a text that is not UTF-8 for a damaged file, so such bytes have a column of their own. */
 function addText(text: ColumnWriter, bytes: ColumnWriter, section: Buffer, start: number, end: number): void {

@@ -1,3 +1,4 @@
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ColumnConfig } from '../../../../shared/config/column-config.ts';
 import { parquetFile } from '../../../../transporter/decode/parquet-file.ts';
@@ -214,6 +215,33 @@ describe('format parquet, as DuckDB reads it', () => {
     ).toEqual([{ groups: '3' }]);
     const again = [...(await job(0)).frames, ...(await job(1000)).frames, ...(await job(5000)).frames];
     expect(Buffer.concat(parquetFile(again, columns)).equals(file)).toBe(true);
+  });
+
+  it('has any values and nulls in their rows', async () => {
+    const row = fc.record({
+      b: fc.option(fc.boolean()),
+      i: fc.option(fc.maxSafeInteger()),
+      d: fc.option(fc.double({ noNaN: true, noDefaultInfinity: true })),
+      s: fc.option(fc.string({ unit: 'grapheme', maxLength: 20 })),
+    });
+    const columns = [
+      { name: 'b', type: 'boolean' },
+      { name: 'i', type: 'int64' },
+      { name: 'd', type: 'double' },
+      { name: 's', type: 'string' },
+    ];
+    await fc.assert(
+      fc.asyncProperty(fc.array(row, { minLength: 1, maxLength: 200 }), async (rows) => {
+        const { file } = await objectOf(
+          rows.map((fields) => ({ value: JSON.stringify(fields) })),
+          columns,
+        );
+        const read = await queryParquet(file, (from) => `select b, i, d, s from ${from} order by "offset"`);
+        const shown = rows.map(({ b, i, d, s }) => ({ b, i: i === null ? null : String(i), d, s }));
+        expect(read).toEqual(JSON.parse(JSON.stringify(shown))); // JSON has no -0
+      }),
+      { numRuns: 30 },
+    );
   });
 
   it('has values of many pages, and nulls between them, in their rows', async () => {
