@@ -5,6 +5,7 @@
 import type { Clock, Random } from '../shared/clock.ts';
 import type { PipelineConfig } from '../shared/config/pipeline-config.ts';
 import { delimiterOf, isPlainLines } from '../shared/framing/framing.ts';
+import { decompressRecords } from '../shared/wire/decode-records.ts';
 import type { Keying } from '../shared/framing/record-key.ts';
 import type { KafkaCluster } from '../shared/kafka/cluster.ts';
 import type { AgentMetrics } from '../shared/telemetry/agent-metrics.ts';
@@ -29,6 +30,7 @@ import { type PipelineStatus, pipelineStatus } from './pipeline-status.ts';
 import { recordProblems } from './problems.ts';
 import { rateLimit, unlimited } from './rate-limit.ts';
 import { createPartitioner } from './publish/create-partitioner.ts';
+import type { Decompress } from './publish/own-batches.ts';
 import { createPublisher } from './publish/publisher.ts';
 import { type BatchSettings, settingsOf } from './publish/seal.ts';
 import { watchTopic } from './publish/topic-view.ts';
@@ -55,6 +57,8 @@ export interface PipelineOptions {
   /** The kernel's boot id; undefined where a reboot cannot be noticed. */
   bootId?: string | undefined;
   encoder: Pick<BatchEncoder, 'encode'>;
+  /** What unpacks batches that are read back, unless somebody must know when that is under way. */
+  decompress?: Decompress;
   /** Encode jobs that may be under way at once; keeps the workers busy and the queue short. */
   encodeAhead: number;
   budget: BudgetShare;
@@ -156,6 +160,8 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     rebuild: (intent, maxBatchBytes) => rebuild(intent, maxBatchBytes),
     reopen: (id) => files.reopen(id),
     delimiter: config.partitioner.type === 'keyed' ? undefined : delimiterOf(config.framing.format),
+    skipsRests: config.framing.oversize !== 'split',
+    decompress: options.decompress ?? decompressRecords,
     encodeLines: async (segment) => {
       const settings = currentSettings();
       const parts = await encoder.encode(jobFor([segment], settings, topicWatch.maxMessageBytes));

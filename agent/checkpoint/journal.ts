@@ -65,7 +65,7 @@ async function recover(file: JournalFile, fresh: CheckpointState, logger: Logger
       const keptAs = await file.setAside(bytes, 'damaged').catch(messageOf); // a full disk must not keep us from starting
       logger.error(
         { bytes: lost.length, at: goodBytes, keptAs },
-        'the journal is damaged; going on from the last good entry. What was sent after it is looked for in the topic',
+        'the journal is damaged; going on from the last good entry. What was sent after it is looked for in the topic; lines of files that the rest does not know may come twice',
       );
       if (fresh.gap === undefined) apply(fresh, { t: 'gap', nextFile: fresh.nextFile });
     }

@@ -28,6 +28,8 @@ export interface LostIntentsOptions extends ReadBackOptions {
    * goes again.
    */
   delimiter: Uint8Array | undefined;
+  /** The rest of a line may be passed over behind a range that ends inside of it: it is too long, and is cut or dropped. */
+  skipsRests: boolean;
   /** Sends lines of a file as batches of their own. False when the publisher stops first. */
   sendLines(segment: JobSegment): Promise<boolean>;
 }
@@ -65,7 +67,7 @@ export async function findLostIntents(view: TopicView, options: LostIntentsOptio
 
 async function ownBatchesOf(view: TopicView, options: LostIntentsOptions): Promise<OwnBatch[]> {
   const { journal, host, pipeline } = options;
-  const own = ownBatches({ host, pipeline });
+  const own = ownBatches({ host, pipeline }, options.decompress);
   const budget = readBudget();
   const batches: OwnBatch[] = [];
   for (const { partition } of view.partitions) {
@@ -134,7 +136,8 @@ async function passOver(
   const handle = await options.reopen(file.id);
   if (handle === undefined) return 0;
   try {
-    const delivered = await stillThere(handle, ranges, options);
+    const { sizeBytes } = await handle.stat();
+    const delivered = await stillThere(handle, ranges, sizeBytes, options);
     let passedBytes = 0;
     for (const { start, end } of delivered) {
       if (end <= file.offset) continue;
@@ -153,7 +156,8 @@ async function passOver(
 async function stillThere(
   handle: OpenFile,
   ranges: readonly ProvenanceRange[],
-  { delimiter }: LostIntentsOptions,
+  sizeBytes: number,
+  { delimiter, skipsRests }: LostIntentsOptions,
 ): Promise<ProvenanceRange[]> {
   const delivered: ProvenanceRange[] = [];
   let whole = 0;
@@ -163,8 +167,8 @@ async function stillThere(
     // A range that begins where the one before it ended shows that nothing was passed over between them.
     if (delivered.at(-1)?.end === range.start) whole = delivered.length;
     delivered.push(range);
-    // Else the rest of a line may have to be passed over, or not.
-    if (endsWith(bytes, delimiter)) whole = delivered.length;
+    // Else nobody knows whether the rest of a line has to be passed over; unless there is no rest.
+    if (!skipsRests || endsWith(bytes, delimiter) || range.end === sizeBytes) whole = delivered.length;
   }
   return delivered.slice(0, whole);
 }

@@ -1,5 +1,5 @@
 /** Knows the batches of one pipeline of one host among all that a partition holds, by their provenance. */
-import { decompressRecords, findProvenance } from '../../shared/wire/decode-records.ts';
+import { type decompressRecords, findProvenance } from '../../shared/wire/decode-records.ts';
 import type { Provenance, ProvenanceRange } from '../../shared/wire/provenance.ts';
 import { type BatchHeader, verifyBatch } from '../../shared/wire/record-batch.ts';
 import { walkRecords } from '../../shared/wire/walk-records.ts';
@@ -22,9 +22,16 @@ export type Sought = { producerIds: ReadonlySet<bigint> } | { host: string; pipe
 /** The largest batch of a pipeline, unpacked: batchBytes has a limit, and a record is little more than its line. */
 const MAX_UNPACKED_BYTES = 1024 ** 3;
 
-async function provenanceOf(bytes: Uint8Array, header: BatchHeader): Promise<Provenance | undefined> {
+/** Unpacks a batch; an argument, because it is work of other threads, during which a simulation must hold its clock. */
+export type Decompress = typeof decompressRecords;
+
+async function provenanceOf(
+  bytes: Uint8Array,
+  header: BatchHeader,
+  decompress: Decompress,
+): Promise<Provenance | undefined> {
   verifyBatch(bytes, header);
-  const section = await decompressRecords(bytes, header, MAX_UNPACKED_BYTES);
+  const section = await decompress(bytes, header, MAX_UNPACKED_BYTES);
   let found: Provenance | undefined;
   let first = true;
   walkRecords(section, header, (_offset, _time, _key, _keyEnd, _value, _valueEnd, from, to) => {
@@ -40,6 +47,7 @@ async function provenanceOf(bytes: Uint8Array, header: BatchHeader): Promise<Pro
  */
 export function ownBatches(
   sought: Sought,
+  decompress: Decompress,
 ): (partition: number, bytes: Uint8Array, header: BatchHeader) => Promise<OwnBatch | undefined> {
   const foreign = new Set<bigint>();
 
@@ -47,7 +55,7 @@ export function ownBatches(
     const { producerId, baseSequence, recordCount: records, baseOffset: offset } = header;
     if (header.isControl || producerId === -1n || records === 0 || foreign.has(producerId)) return undefined;
     if ('producerIds' in sought && !sought.producerIds.has(producerId)) return undefined;
-    const provenance = await provenanceOf(bytes, header);
+    const provenance = await provenanceOf(bytes, header, decompress);
     const own =
       provenance !== undefined &&
       ('producerIds' in sought ||

@@ -42,7 +42,7 @@ export interface PublishedBatch {
 export interface PublisherOptions
   extends
     Omit<ReidentifyOptions, 'newProducerId'>,
-    Pick<LostIntentsOptions, 'host' | 'pipeline' | 'reopen' | 'delimiter'> {
+    Pick<LostIntentsOptions, 'host' | 'pipeline' | 'reopen' | 'delimiter' | 'skipsRests' | 'decompress'> {
   topic: string;
   cluster: KafkaCluster;
   /** Connections of its own: a batch that waits for replicas must not hold up those of other pipelines. */

@@ -8,7 +8,7 @@ import type { Logger } from '../../shared/telemetry/logger.ts';
 import type { RepeatedLog } from '../../shared/telemetry/repeated-log.ts';
 import type { Journal } from '../checkpoint/journal.ts';
 import type { Intent } from '../checkpoint/state.ts';
-import { isBatchOf, ownBatches } from './own-batches.ts';
+import { type Decompress, isBatchOf, ownBatches } from './own-batches.ts';
 import { type ReadBudget, readForward, type Shortfall } from './read-forward.ts';
 import type { TopicWatch } from './topic-view.ts';
 
@@ -16,6 +16,7 @@ export interface ReadBackOptions {
   journal: Journal;
   cluster: KafkaCluster;
   topicWatch: TopicWatch;
+  decompress: Decompress;
   clock: Clock;
   random: Random;
   logger: Logger;
@@ -42,7 +43,8 @@ export async function readBack(
 ): Promise<ReadBack> {
   const { logger } = options;
   const found = new Map<number, number>();
-  const own = ownBatches({ producerIds: new Set(intents.map(({ producerId }) => producerId)) });
+  const producerIds = new Set(intents.map(({ producerId }) => producerId));
+  const own = ownBatches({ producerIds }, options.decompress);
   const hint = options.journal.state.reached.get(partition);
   logger.debug(
     { partition, batches: intents.length },

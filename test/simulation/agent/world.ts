@@ -8,6 +8,7 @@ import type { PipelineConfig } from '../../../shared/config/pipeline-config.ts';
 import { LINES } from '../../../shared/framing/framing.ts';
 import { createAgentMetrics } from '../../../shared/telemetry/agent-metrics.ts';
 import type { Logger } from '../../../shared/telemetry/logger.ts';
+import { decompressRecords } from '../../../shared/wire/decode-records.ts';
 import { createRegistry } from '../../../shared/telemetry/metrics.ts';
 import { type ProcessLife, processLife } from '../support/process-life.ts';
 import { sharedFiles } from '../support/shared-files.ts';
@@ -151,6 +152,7 @@ export function createWorld(options: WorldOptions) {
           ...encoder,
           encode: (job) => mine.through(clock.hold(encoder.encode(job))),
         },
+        decompress: (...batch) => mine.through(clock.hold(decompressRecords(...batch))),
         encodeAhead: 2,
         budget: memoryBudget(1 << 16).share('sim'),
         ...sharedFiles(disk.fileSystem(mine, faults), mineClock, { maxOpenFiles: 200 }),

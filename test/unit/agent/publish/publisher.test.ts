@@ -14,7 +14,7 @@ import { watchTopic } from '../../../../agent/publish/topic-view.ts';
 import type { PartitionerConfig } from '../../../../shared/config/partitioner-config.ts';
 import { silentLogger } from '../../../../shared/telemetry/logger.ts';
 import { repeatedLog } from '../../../../shared/telemetry/repeated-log.ts';
-import { decodeRecords } from '../../../../shared/wire/decode-records.ts';
+import { decodeRecords, decompressRecords } from '../../../../shared/wire/decode-records.ts';
 import { readBatchHeader, sealBatch } from '../../../../shared/wire/record-batch.ts';
 import { simClock } from '../../../simulation/support/sim-clock.ts';
 import { type MemoryJournal, memoryJournal } from '../memory-journal.ts';
@@ -132,6 +132,8 @@ async function setUp(
     rebuild,
     reopen: () => Promise.resolve(undefined),
     delimiter: Buffer.from('\n'),
+    skipsRests: false,
+    decompress: decompressRecords,
     encodeLines: async ({ bytes, fileOffset }) => ({
       parts: await encode(Buffer.from(bytes).toString(), fileOffset),
       settings: SETTINGS,
