@@ -5,6 +5,7 @@ import type { RepeatedLog } from '../../shared/telemetry/repeated-log.ts';
 import type { Batcher } from '../batch/batcher.ts';
 import type { Journal } from '../checkpoint/journal.ts';
 import type { BudgetShare } from '../memory-budget.ts';
+import { fits } from '../discover/fingerprint.ts';
 import { markBehind } from '../discover/mark.ts';
 import { guardedFile } from './guarded-file.ts';
 import { isFinal, isQuietFor, type OpenLogFile } from './log-file.ts';
@@ -92,9 +93,14 @@ export function createReader(options: ReaderOptions): Reader {
         final: isFinal(file, clock.monotonicMs(), options.partialLineTimeoutMs),
         quietAtBytes: isQuietFor(file, options.recordTimeoutMs) ? file.sizeBytes : undefined,
       });
-      if (await guarded.intact()) return result;
-      file.changed = true;
-      return { kind: 'nothing' };
+      // Before the first record there is no mark, but its first bytes may have been seen.
+      const begins = file.mark !== undefined || (await fits(file.handle, file.state.fingerprint));
+      if (!begins || !(await guarded.intact())) {
+        file.changed = true;
+        return { kind: 'nothing' };
+      }
+      file.certainBytes = file.sizeBytes;
+      return result;
     } catch (error) {
       const { path } = file.state;
       log.error(

@@ -205,3 +205,29 @@ test('rewritten in place to the same length, while the agent looks on', async ()
   await writeFile(log, line('b'));
   expect(await f.look()).toBe(line('b'));
 });
+
+test('a file that was seen, and truncated and written anew before its first line was read: the new lines once, the old ones counted', async () => {
+  const { f, write, truncate } = await setUp();
+  await write('a1 is a line\n');
+  await f.scan();
+  await f.poll(); // brokers hold up the reading
+  await truncate();
+  await write('b1 is another line\nb2\n');
+  let text = await f.readOn();
+  text += await f.idle(UNTIL_GIVEN_UP_MS);
+  expect(text).toBe('b1 is another line\nb2\n');
+  expect(f.lost).toEqual([[13, 'truncated']]);
+});
+
+test('a partial line that was seen, before the file was truncated and grew beyond it: counted', async () => {
+  const { f, write, truncate } = await setUp();
+  const first = `${'a'.repeat(2_000)}\n`;
+  await write(first);
+  await f.look();
+  await write('half a li');
+  await f.look();
+  await truncate();
+  await write(`${'b'.repeat(3_000)}\n`);
+  await f.idle(UNTIL_GIVEN_UP_MS);
+  expect(f.lost).toEqual([[9, 'truncated']]);
+});
