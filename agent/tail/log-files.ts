@@ -177,12 +177,10 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
       adopting.add(key);
       const fromEnd = options.startAt === 'end' && firstRun && !scanned;
       const state = await known.recognise(handle, stat, path, fromEnd ? stat.sizeBytes : 0);
-      const file: LogFile = {
-        ...newLogFile(state, handle, stat, clock.monotonicMs()),
-        detached,
-        unproven: unproven(state, stat, detached),
-        predecessor: predecessor && { id: predecessor.id, key: predecessor.key },
-      };
+      const file = newLogFile(state, handle, stat, clock.monotonicMs());
+      file.detached = detached;
+      file.unproven = unproven(state, stat, detached);
+      file.predecessor = predecessor && { id: predecessor.id, key: predecessor.key };
       begin(file);
       const { offset } = state;
       logger.debug({ path, file: state.id, offset, sizeBytes: stat.sizeBytes }, 'following a file');

@@ -11,30 +11,35 @@ export interface SimilarFiles {
   beginningAs(head: Buffer): Iterable<LogFile>;
 }
 
-/** By one thing that is known of files, and then by another. */
-interface Index<A, B> {
-  readonly groups: ReadonlyMap<A, ReadonlyMap<B, ReadonlySet<LogFile>>>;
-  add(a: A, b: B, file: LogFile): void;
-  remove(a: A, b: B, file: LogFile): void;
+/** Files by something that most of them have for themselves: a set of one would cost more than the file. */
+interface Groups<K> {
+  add(key: K, file: LogFile): void;
+  remove(key: K, file: LogFile): void;
+  of(key: K): Iterable<LogFile>;
+  all(): Iterable<LogFile>;
 }
 
-function index<A, B>(): Index<A, B> {
-  const groups = new Map<A, Map<B, Set<LogFile>>>();
+function groups<K>(): Groups<K> {
+  const byKey = new Map<K, LogFile | Set<LogFile>>();
+  const filesOf = (group: LogFile | Set<LogFile> | undefined): Iterable<LogFile> => {
+    if (group === undefined) return [];
+    return group instanceof Set ? group : [group];
+  };
   return {
-    groups,
-    add: (a, b, file) => {
-      const within = groups.get(a) ?? new Map<B, Set<LogFile>>();
-      groups.set(a, within);
-      const files = within.get(b) ?? new Set<LogFile>();
-      within.set(b, files.add(file));
+    add: (key, file) => {
+      const group = byKey.get(key);
+      if (group === undefined) byKey.set(key, file);
+      else if (group instanceof Set) group.add(file);
+      else byKey.set(key, new Set([group, file]));
     },
-    remove: (a, b, file) => {
-      const within = groups.get(a);
-      const files = within?.get(b);
-      if (within === undefined || files === undefined) return;
-      files.delete(file);
-      if (files.size === 0) within.delete(b);
-      if (within.size === 0) groups.delete(a);
+    remove: (key, file) => {
+      const group = byKey.get(key);
+      if (group instanceof Set) group.delete(file);
+      if (group === file || (group instanceof Set && group.size === 0)) byKey.delete(key);
+    },
+    of: (key) => filesOf(byKey.get(key)),
+    *all() {
+      for (const group of byKey.values()) yield* filesOf(group);
     },
   };
 }
@@ -46,39 +51,41 @@ function leadOf({ leads }: Fingerprint): number {
 
 export function similarFiles(): SimilarFiles {
   const noted = new Map<LogFile, Fingerprint>();
-  /** By how much is known of them, and its hash. */
-  const byHash = index<number, string>();
-  /** By their lead, and how much is known of them. */
-  const byLead = index<number, number>();
+  /** How many there are of which so many bytes are known. */
+  const lengths = new Map<number, number>();
+  const byHash = groups<string>();
+  const byLead = groups<number>();
+
+  const count = (bytes: number, change: 1 | -1): void => {
+    const files = (lengths.get(bytes) ?? 0) + change;
+    if (files === 0) lengths.delete(bytes);
+    else lengths.set(bytes, files);
+  };
 
   const forget = (file: LogFile): void => {
     const was = noted.get(file);
     if (was === undefined) return;
     noted.delete(file);
-    byHash.remove(was.bytes, was.hash, file);
-    byLead.remove(leadOf(was), was.bytes, file);
+    count(was.bytes, -1);
+    byHash.remove(was.hash, file);
+    byLead.remove(leadOf(was), file);
   };
 
   /** Those of which no more is known than `head` has bytes: the hash decides. */
   function* known(head: Buffer): Generator<LogFile> {
-    for (const [bytes, hashes] of byHash.groups) {
-      if (bytes > head.length) continue;
-      yield* hashes.get(fingerprintFrom(head.subarray(0, bytes)).hash) ?? [];
+    for (const bytes of lengths.keys()) {
+      if (bytes <= head.length) yield* byHash.of(fingerprintFrom(head.subarray(0, bytes)).hash);
     }
   }
 
   /** Those of which more is known: what they have in common with `head` is compared as far as there are checksums of it. */
   function* longer(head: Buffer): Generator<LogFile> {
     const { leads = [] } = fingerprintFrom(head);
-    const lead = byLead.groups.get(leads[0] ?? -1);
-    const groups = head.length < LEAD_BYTES[0] ? byLead.groups.values() : lead === undefined ? [] : [lead];
-    for (const group of groups) {
-      for (const [bytes, files] of group) {
-        if (bytes <= head.length) continue;
-        for (const file of files) {
-          if (leads.every((sum, i) => file.state.fingerprint.leads?.[i] === sum)) yield file;
-        }
-      }
+    const candidates = head.length < LEAD_BYTES[0] ? byLead.all() : byLead.of(leads[0]!);
+    for (const file of candidates) {
+      const { fingerprint } = file.state;
+      if (fingerprint.bytes <= head.length) continue;
+      if (leads.every((sum, i) => fingerprint.leads?.[i] === sum)) yield file;
     }
   }
 
@@ -87,8 +94,9 @@ export function similarFiles(): SimilarFiles {
       forget(file);
       const { fingerprint } = file.state;
       noted.set(file, fingerprint);
-      byHash.add(fingerprint.bytes, fingerprint.hash, file);
-      byLead.add(leadOf(fingerprint), fingerprint.bytes, file);
+      count(fingerprint.bytes, 1);
+      byHash.add(fingerprint.hash, file);
+      byLead.add(leadOf(fingerprint), file);
     },
     forget,
     *beginningAs(head) {

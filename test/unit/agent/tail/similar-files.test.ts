@@ -16,8 +16,7 @@ function fileOf(path: string, content: string): LogFile {
     isDirectory: false,
     links: 1,
   };
-  const base = newLogFile(state, memoryFile(content), stat, 0);
-  return { ...base, detached: false, predecessor: undefined, unproven: false };
+  return newLogFile(state, memoryFile(content), stat, 0);
 }
 
 const BANNER = '# a banner that many logs of one application begin with\n'.repeat(3);
