@@ -14,6 +14,8 @@ export type PathListener = (path: string | undefined, what: DirectoryChange['wha
 export interface WatchedDirectory {
   /** Changes are not told: look for them. */
   readonly polled: boolean;
+  /** See DirectoryWatch. */
+  readonly isLocal: boolean;
   /** Makes sure that what is watched is the directory that has this path now. */
   renew(): Promise<void>;
   /** A change at `path` was seen that nobody had told of. */
@@ -163,6 +165,9 @@ export function createDirectoryWatches(options: {
       return {
         get polled() {
           return watched.deaf || watched.watch === undefined;
+        },
+        get isLocal() {
+          return watched.watch?.isLocal ?? false;
         },
         renew: () => renew(watched),
         isDeaf: (path) => {

@@ -26,3 +26,17 @@ const REMOTE_TYPES: ReadonlySet<number> = new Set([
 export function isRemote(statfsType: number): boolean {
   return REMOTE_TYPES.has(statfsType);
 }
+
+/** File systems whose content is on a disk or in the memory of this machine. */
+const LOCAL_TYPES: ReadonlySet<number> = new Set([
+  0xef53, // ext2, ext3, ext4
+  0x58465342, // XFS
+  0x9123683e, // btrfs
+  0x2fc12fc1, // ZFS
+  0xf2f52010, // F2FS
+  0x01021994, // tmpfs
+]);
+
+export function isLocal(statfsType: number): boolean {
+  return LOCAL_TYPES.has(statfsType);
+}

@@ -10,6 +10,8 @@ export interface Directories {
   has(directory: string): boolean;
   /** Whether changes of what this path leads to are not told. */
   isPolled(path: string): boolean;
+  /** Whether what this path leads to is on a file system that cannot hang. */
+  isLocal(path: string): boolean;
   somePolled(): boolean;
   /** A change of what this path leads to was not told. */
   isDeaf(path: string): void;
@@ -86,6 +88,7 @@ export function createDirectories(options: {
     },
     has: (directory) => entered.has(directory),
     isPolled: (path) => watched.get(directoryOf(path))?.polled ?? true,
+    isLocal: (path) => !targets.has(path) && (watched.get(dirname(path))?.isLocal ?? false),
     somePolled: () =>
       entered.size === 0 || [...entered].some((directory) => watched.get(directory)?.polled ?? true),
     isDeaf: (path) => watched.get(directoryOf(path))?.isDeaf(path),

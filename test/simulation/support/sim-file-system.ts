@@ -125,6 +125,7 @@ export function agentFileSystem({
         unreadable: [],
       })),
     realPath: (path) => call('stat', path, () => path),
+    statLocal: () => undefined,
     // Nothing is announced: the agent looks.
     watch: (directory) => life.through(Promise.reject(errno('ENOTSUP', directory))),
     list: (directory) =>
