@@ -117,7 +117,7 @@ test('a pipeline whose cluster hangs, with more to send than memory holds: anoth
     { timeoutMs: 30_000, intervalMs: 2_000, what: 'the stuck pipeline holds all that it gets' },
   );
   const besideMs = [await carry('beside-1'), await carry('beside-2'), await carry('beside-3')];
-  // The best of three: what else runs on the machine only makes it slower. With the budget as one line it stood still.
+  // The best of three: what else runs on the machine only makes it slower.
   expect(Math.min(...besideMs) / Math.min(...aloneMs)).toBeLessThan(3);
 }, 240_000);
 
