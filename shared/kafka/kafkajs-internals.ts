@@ -135,6 +135,9 @@ const OVERDUE_CHECK_MS = 100;
  * While a broker asks for it (KIP-219), nothing is sent; what is held back goes out in order, and is not overdue by that.
  */
 function ownTimers(queue: InternalRequestQueue): void {
+  // kafkajs takes the longer one of a connection's time-out and a request's own, which must be able to be shorter.
+  const defaultTimeoutMs = queue.requestTimeout;
+  queue.requestTimeout = 0;
   const sentMs = new WeakMap<InternalRequest, number>();
   let heldBackUntilMs = 0;
   let overdueCheck: NodeJS.Timeout | undefined;
@@ -143,13 +146,14 @@ function ownTimers(queue: InternalRequestQueue): void {
   const checkOverdue = (): void => {
     overdueCheck = undefined;
     for (const request of queue.inflight.values()) {
-      if (performance.now() - (sentMs.get(request) ?? 0) > request.requestTimeout) request.timeoutRequest();
+      const timeoutMs = request.requestTimeout === 0 ? defaultTimeoutMs : request.requestTimeout;
+      if (performance.now() - (sentMs.get(request) ?? 0) > timeoutMs) request.timeoutRequest();
     }
     armOverdueCheck();
   };
   const armOverdueCheck = (): void => {
     if (overdueCheck !== undefined || queue.inflight.size === 0) return;
-    overdueCheck = setTimeout(checkOverdue, Math.min(queue.requestTimeout, OVERDUE_CHECK_MS));
+    overdueCheck = setTimeout(checkOverdue, Math.min(defaultTimeoutMs, OVERDUE_CHECK_MS));
   };
 
   const sendSocketRequest = queue.sendSocketRequest.bind(queue);
@@ -320,7 +324,7 @@ export async function openBrokerConnection(options: BrokerConnectionOptions): Pr
             },
             parse: ({ payload }) => Promise.resolve(payload),
           },
-          requestTimeout: options.requestTimeoutMs + (request.holdMs ?? 0),
+          requestTimeout: request.timeoutMs ?? options.requestTimeoutMs + (request.holdMs ?? 0),
           logResponseError: false,
         })) as T;
       } catch (error) {

@@ -11,6 +11,8 @@ export interface KafkaRequest<T> {
   readonly apiVersion: number;
   /** How long the broker may hold the answer by design (long polls, joins), on top of the client's request time-out. */
   readonly holdMs?: number;
+  /** Longest wait for the answer of all, in place of the client's request time-out. */
+  readonly timeoutMs?: number;
   encode(writer: ProtocolWriter): void;
   decode(reader: ProtocolReader): T;
   /** How long the answer asks not to send anything over this connection (KIP-219), for answers that may ask that. */

@@ -23,9 +23,12 @@ export interface ProduceAnswer {
   throttleMs: number;
 }
 
+/** A broker that has waited in vain for its replicas says so (REQUEST_TIMED_OUT): that answer must find somebody. */
+const ANSWER_GRACE_MS = 2_000;
+
 /**
  * Produce v7 (the first that takes zstd, KIP-110) with acks=all. `timeoutMs` is how long the broker waits for the in-sync
- * replicas. Source: https://kafka.apache.org/protocol#The_Messages_Produce
+ * replicas, and the client hardly longer for the broker. Source: https://kafka.apache.org/protocol#The_Messages_Produce
  */
 export function produceRequest(options: {
   partitions: readonly ProducePartition[];
@@ -35,6 +38,7 @@ export function produceRequest(options: {
     apiKey: 0,
     apiName: 'Produce',
     apiVersion: 7,
+    timeoutMs: options.timeoutMs + ANSWER_GRACE_MS,
     encode: (writer) => {
       writer.nullableString(undefined).int16(-1).int32(options.timeoutMs);
       writer.array(byTopic(options.partitions), ([topic, partitions]) => {

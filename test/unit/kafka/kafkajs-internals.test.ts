@@ -158,6 +158,19 @@ describe('a connection', () => {
     expect(await held).toEqual({ errorCode: 0 });
   });
 
+  test.each([
+    ['shorter', 60_000, 100],
+    ['longer', 100, 400],
+  ])('waits as long as a request says of itself, here %s than for others', async (_, othersMs, timeoutMs) => {
+    const broker = await fakeBroker(() => 'silence');
+    const connection = await connect(broker, { requestTimeoutMs: othersMs });
+    const askedMs = performance.now();
+    await expect(connection.send({ ...heartbeat(), timeoutMs })).rejects.toMatchObject({
+      code: 'KAFKA_TIMEOUT',
+    });
+    expect(performance.now() - askedMs).toBeGreaterThanOrEqual(timeoutMs);
+  });
+
   test('answers that cannot be right: KAFKA_PROTOCOL, and the next request is answered', async () => {
     let answers = 0;
     const broker = await fakeBroker(() => ((answers += 1) === 1 ? Buffer.from([0]) : beat()));
