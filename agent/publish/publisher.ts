@@ -20,9 +20,8 @@ import type { LostIntentsOptions } from './lost-intents.ts';
 import { orAborted } from './or-aborted.ts';
 import { newProducerId } from './producer-id.ts';
 import { producerMemory } from './producer-memory.ts';
-import { readBack } from './read-back.ts';
-import { readBudget } from './read-forward.ts';
-import { reidentify, type ReidentifyOptions } from './reidentify.ts';
+import type { ReidentifyOptions } from './reidentify.ts';
+import { windowReplacer } from './replace-window.ts';
 import { type ReplayOutcome, resume } from './resume.ts';
 import { type BatchSettings, sealPart } from './seal.ts';
 import type { TopicView } from './topic-view.ts';
@@ -94,8 +93,6 @@ export function createPublisher(options: PublisherOptions): Publisher {
   const { topic, cluster, topicWatch, journal, clock, random, logger, signal } = options;
   const senders = new Map<number, PartitionSender>();
   const fullSinceMs = new Map<number, number>();
-  /** How far partitions were read back. What is sent later is not before it, in the same log. */
-  const readTo = new Map<number, number>();
   /** Aborts at the next acknowledgement: a sleep lets go of a signal when it ends, a race never lets go of a promise. */
   let progress = new AbortController();
 
@@ -149,7 +146,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
       produce: (bytes) => produce(partition, bytes),
       onAcknowledged: acknowledged,
       onIdentityLoss: (loss, batches) => {
-        replaceIdentity(sender, partition, loss, batches).catch((error: unknown) => {
+        replaceBatches(sender, partition, loss, batches).catch((error: unknown) => {
           logger.error(
             { err: error, partition },
             'a batch could not be given a new identity; its lines wait for a restart',
@@ -181,57 +178,20 @@ export function createPublisher(options: PublisherOptions): Publisher {
     return true;
   };
 
-  const replaceIdentity = async (
+  const replaceBatches = async (
     sender: PartitionSender,
     partition: number,
     loss: IdentityLoss,
     batches: SealedBatch[],
   ): Promise<void> => {
-    const place = loss === 'partition-gone' ? await anotherPartition() : partition;
-    if (place === undefined) return;
-    // Of a batch that was refused the broker has nothing, and what was sent behind it was out of order. What a
-    // partition held that is gone is gone with it. Where the broker knows no more than that, the partition is read.
-    const unknown = loss === 'identity-lost' || loss === 'identity-stale';
-    const { rest, unsure } = unknown ? await notThere(partition, batches) : { rest: batches, unsure: 0 };
-    if (signal.aborted) return;
-    const replaced =
-      loss === 'identity-stale' || rest.length === 0
-        ? rest
-        : await reidentify(rest, loss, () => place, { ...options, newProducerId: askProducerId });
+    const replaced = await replaceWindow(partition, loss, batches);
     if (replaced === undefined) return;
-    options.onReplaced(loss, unsure, 0);
-    await journal.flush();
-    if (place === partition) sender.adopt([...replaced]);
+    if (replaced.partition === partition) sender.adopt([...replaced.batches]);
     else {
-      options.log.warn(
-        'partition gone',
-        { partition, to: place, batches: replaced.length },
-        'the topic has no such partition any more; what had no acknowledgement goes to another one',
-      );
       sender.adopt([]);
-      for (const batch of replaced) senderOf(place).submit(batch);
+      for (const batch of replaced.batches) senderOf(replaced.partition).submit(batch);
     }
     madeProgress();
-  };
-
-  /** Reads the partition back and acknowledges what it has. Of the rest, `unsure` records may be there all the same. */
-  const notThere = async (
-    partition: number,
-    batches: readonly SealedBatch[],
-  ): Promise<{ rest: readonly SealedBatch[]; unsure: number }> => {
-    const intents = batches.map(({ intent }) => intent);
-    const before = readTo.get(partition);
-    const { found, shortfall, ...read } = await readBack(partition, intents, readBudget(), options, before);
-    if (signal.aborted) return { rest: batches, unsure: 0 };
-    if (read.readTo !== undefined) readTo.set(partition, read.readTo);
-    const rest: SealedBatch[] = [];
-    for (const batch of batches) {
-      const offset = found.get(batch.intent.n);
-      if (offset === undefined) rest.push(batch);
-      else acknowledged(batch, offset, clock.monotonicMs());
-    }
-    const records = rest.reduce((sum, { intent }) => sum + intent.records, 0);
-    return { rest, unsure: shortfall === undefined ? 0 : records };
   };
 
   /** For batches that must leave their partition; undefined when the publisher stops first. */
@@ -246,6 +206,13 @@ export function createPublisher(options: PublisherOptions): Publisher {
     }
     return undefined;
   };
+
+  const replaceWindow = windowReplacer({
+    ...options,
+    newProducerId: askProducerId,
+    anotherPartition,
+    onFound: (batch, offset) => acknowledged(batch, offset, clock.monotonicMs()),
+  });
 
   const usable = (partition: number): boolean => {
     const sender = senders.get(partition);
