@@ -28,6 +28,13 @@ function holeUnit(framing: Framing): 1 | 2 | undefined {
   return framing.encoding === 'bytes' ? 1 : 2;
 }
 
+/** Whether `bytes`, read at the position, go on with a hole that was shorter when it was passed over: a second truncation. */
+export function isInHole(file: LogFile, framing: Framing, bytes: Uint8Array): boolean {
+  const unitBytes = holeUnit(framing);
+  if (unitBytes === undefined || bytes.length < unitBytes || !mayBegin(file)) return false;
+  return bytes.subarray(0, unitBytes).every((byte) => byte === 0);
+}
+
 /** Moves the position behind the NULs that are there up to now. */
 export async function passHole(
   file: OpenLogFile,

@@ -8,6 +8,7 @@ import type { BudgetShare } from '../memory-budget.ts';
 import { fits } from '../discover/fingerprint.ts';
 import { markBehind } from '../discover/mark.ts';
 import { guardedFile } from './guarded-file.ts';
+import { isInHole } from './hole.ts';
 import { isFinal, isQuietFor, type OpenLogFile } from './log-file.ts';
 import { encodingOf, readRecords } from './read-records.ts';
 import type { LossReason, ReadLimits, ReadPosition, ReadRecords, ReadResult } from './read-result.ts';
@@ -100,6 +101,9 @@ export function createReader(options: ReaderOptions): Reader {
         return { kind: 'nothing' };
       }
       file.certainBytes = file.sizeBytes;
+      // The next look passes it over.
+      if (result.kind === 'records' && isInHole(file, options.framing, result.bytes))
+        return { kind: 'nothing' };
       return result;
     } catch (error) {
       const { path } = file.state;

@@ -48,6 +48,19 @@ describe('a writer without O_APPEND goes on at its old offset after a truncation
     expect(f.holes).toBe(6);
   });
 
+  test('truncated again before a line behind the hole was read: the hole is longer now', async () => {
+    const { f, writeAt, truncate } = await setUp();
+    await writeAt(0, 'a1\na2\n');
+    await f.look();
+    await truncate();
+    await writeAt(6, 'b1\n');
+    await f.scan();
+    await f.poll(); // brokers hold up the reading
+    await truncate();
+    await writeAt(9, 'c1\nc2\n');
+    expect((await f.readOn()) + (await f.idle(2_000))).toBe('c1\nc2\n');
+  });
+
   test('while the agent is down', async () => {
     const { f, writeAt, truncate } = await setUp();
     await writeAt(0, 'a1\na2\n');
