@@ -115,12 +115,12 @@ export function createFileNames(options: FileNamesOptions): FileNames {
   const isPolled = (path: string): boolean => directories.isPolled(path);
 
   /** A time from which on the file is looked at together with others. */
-  const setDue = (file: LogFile, isFirst: boolean): void => {
+  const setDue = (file: LogFile, found: 'new' | 'changed' | 'quiet'): void => {
     const nowMs = clock.monotonicMs();
     const polled = isPolled(file.names[0]!);
-    const quietMs = (nowMs - file.grewMs) * QUIET_SHARE;
+    const quietMs = found === 'changed' ? 0 : (nowMs - file.grewMs) * QUIET_SHARE;
     const waitMs = polled ? Math.min(SLOW_LOOK_MS, Math.max(pollIntervalMs, quietMs)) : SLOW_LOOK_MS;
-    const spread = isFirst && !polled ? ((followed += 1) * GOLDEN_RATIO) % 1 : 1;
+    const spread = found === 'new' && !polled ? ((followed += 1) * GOLDEN_RATIO) % 1 : 1;
     const together = polled ? Math.min(TOGETHER_MS, pollIntervalMs) : TOGETHER_MS;
     file.namesDueMs = Math.ceil((nowMs + waitMs * spread) / together) * together;
     due.add(file);
@@ -129,7 +129,7 @@ export function createFileNames(options: FileNamesOptions): FileNames {
   const nameIt = (file: LogFile, path: string): void => {
     byName.set(path, file);
     file.names.push(path);
-    if (file.namesDueMs === -Infinity) setDue(file, true);
+    if (file.namesDueMs === -Infinity) setDue(file, 'new');
   };
   const unname = (file: LogFile, path: string): void => {
     byName.delete(path);
@@ -269,18 +269,19 @@ export function createFileNames(options: FileNamesOptions): FileNames {
     if (files.length === 0) return;
     const paths = files.flatMap((file) => file.names);
     const now = await lookAtPaths(fs, await changedOf(paths));
+    const grown = new Set<LogFile>();
     for (const { path, stat } of now.found) {
       const file = byName.get(path);
-      if (file?.state.key === stat.key && !isPolled(path) && !isAsSeen(file, stat)) {
-        unannounced.suspect(file, path);
-      }
+      if (file?.state.key !== stat.key || isAsSeen(file, stat)) continue;
+      grown.add(file);
+      if (!isPolled(path)) unannounced.suspect(file, path);
     }
     complain(now);
     await reconcile(now);
     for (const file of files) {
       if (file.names.length === 0) continue;
       options.onQuiet(file);
-      if (file.namesDueMs === -Infinity) setDue(file, false);
+      if (file.namesDueMs === -Infinity) setDue(file, grown.has(file) ? 'changed' : 'quiet');
     }
   };
 

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { openJournal } from '../../../../agent/checkpoint/journal.ts';
+import { createDirectoryWatches } from '../../../../agent/discover/directory-watches.ts';
 import { type FileSystem, nodeFileSystem } from '../../../../agent/discover/file-system.ts';
 import { memoryBudget } from '../../../../agent/memory-budget.ts';
 import { createLogFiles, type LogFilesOptions } from '../../../../agent/tail/log-files.ts';
@@ -26,6 +27,8 @@ export interface FollowerOptions extends Partial<Pick<LogFilesOptions, 'startAt'
   include?: string[];
   fs?: FileSystem;
   maxOpenFiles?: number;
+  /** The kernel tells of changes; without it everything is looked at, again and again. */
+  watch?: boolean;
   closeIdleAfterMs?: number;
   closeRotatedAfterMs?: number;
   partialLineTimeoutMs?: number;
@@ -54,7 +57,8 @@ export async function follower(directory: string, options: FollowerOptions = {})
       fs,
       journal,
       openFiles,
-      watches: undefined,
+      watches:
+        options.watch === true ? createDirectoryWatches({ fs, maxWatches: 100, clock, log }) : undefined,
       wakeNames: () => {},
       wakeContents: () => {},
       scanIntervalMs: 1_000,
@@ -161,6 +165,17 @@ export async function follower(directory: string, options: FollowerOptions = {})
     look: async (): Promise<string> => {
       await poll();
       return readOn();
+    },
+    /** What a pipeline does for `ms` that looks only when it has a reason to. */
+    attend: async (ms: number): Promise<string> => {
+      let all = '';
+      for (let passed = 0; passed < ms; passed += 100) {
+        await clock.advance(100);
+        if (files.lookLeftMs() <= 0) await files.look();
+        if (files.pollLeftMs() <= 0) await files.poll();
+        all += await readOn();
+      }
+      return all;
     },
     /** What an idle pipeline does for `ms`: it looks again and again. */
     idle: async (ms: number): Promise<string> => {
