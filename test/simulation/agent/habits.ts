@@ -282,26 +282,6 @@ async function copyTruncate(app: Application): Promise<void> {
   log.close();
 }
 
-/** Emptied and written from its beginning, also to the length that it had. */
-async function rewrite(app: Application): Promise<void> {
-  const path = pathOf(app);
-  const log = app.disk.open(path);
-  await writeAndRotate(
-    app,
-    0.2,
-    () => log,
-    async () => {
-      const bytes = app.disk.file(path).content.size;
-      app.disk.truncate(path);
-      app.note(`${path} emptied`);
-      if (app.chance(0.3)) await app.pause(0, 200);
-      const until = app.chance(0.5) ? bytes : app.number(0, bytes);
-      while (log.file.content.size < until) log.write(app.line());
-    },
-  );
-  log.close();
-}
-
 /** A writer without O_APPEND goes on where it was, and leaves a hole of NULs behind a truncation. */
 async function holes(app: Application): Promise<void> {
   const path = pathOf(app);
@@ -332,9 +312,8 @@ export const HABITS: Record<string, Habit> = {
   sameBeginning,
   tinyFiles,
   copyTruncate,
-  rewrite,
   holes,
 };
 
 /** Bytes go away under a reader, whatever it does. */
-export const TRUNCATING_HABITS = ['copyTruncate', 'rewrite', 'holes'];
+export const TRUNCATING_HABITS = ['copyTruncate', 'holes'];

@@ -18,7 +18,9 @@ export interface Verdict {
 
 interface Line {
   content: Content;
+  /** Behind a hole. */
   start: number;
+  hasHole: boolean;
   /** Behind its newline. */
   end: number;
   bytes: Buffer;
@@ -40,13 +42,9 @@ function linesOf(content: Content): Line[] {
     const newline = buffer.indexOf(NEWLINE, start);
     const terminated = newline !== -1 && newline < size;
     const end = terminated ? newline + 1 : size;
-    lines.push({
-      content,
-      start,
-      end,
-      terminated,
-      bytes: buffer.subarray(start, terminated ? newline : size),
-    });
+    const bytes = behindHole(buffer.subarray(start, terminated ? newline : size));
+    const begin = end - bytes.length - (terminated ? 1 : 0);
+    lines.push({ content, start: begin, hasHole: begin > start, end, terminated, bytes });
     start = end;
   }
   return lines;
@@ -95,9 +93,24 @@ function allSubsets(items: readonly number[]): number[][] {
     .reduce<number[][]>((sets, item) => [...sets, ...sets.map((set) => [...set, item])], [[]]);
 }
 
+/** A writer without O_APPEND leaves a hole behind a truncation. Its NULs are nobody's bytes, passed over or not. */
+function behindHole(bytes: Buffer): Buffer {
+  const hole = bytes.findIndex((byte) => byte !== 0);
+  return bytes.subarray(hole === -1 ? bytes.length : hole);
+}
+
+/** A line behind a hole that is read as a part of it is cut where a record of NULs is full. */
+function takeInTwo(left: Map<string, number>, bytes: Buffer): boolean {
+  for (let cut = 1; cut < bytes.length; cut += 1) {
+    if (takeAll(left, [latin1(bytes.subarray(0, cut)), latin1(bytes.subarray(cut))])) return true;
+  }
+  return false;
+}
+
 /** Takes what a line may have become out of the multiset; false when it is not there. */
 function takeLine(left: Map<string, number>, line: Line, maxRecordBytes: number, mayBeCut: boolean): boolean {
   if (takeAll(left, pieces(line.bytes, [], maxRecordBytes))) return true;
+  if (line.hasHole && takeInTwo(left, line.bytes)) return true;
   if (!mayBeCut) return false;
   // Outside of the globs a line that stays unfinished for long is taken as whole; its rest is a line of its own.
   const cuts = line.content.quietCuts
@@ -124,7 +137,11 @@ function takeSome(left: Map<string, number>, line: Line, maxRecordBytes: number)
 export async function judge(world: World): Promise<Verdict> {
   const { broker, disk, truth, config } = world;
   const { maxRecordBytes } = config.framing;
-  const partitions = [...broker.deleted, ...broker.partitions].map(({ values }) => values.map(latin1));
+  const partitions = [...broker.deleted, ...broker.partitions].map(({ values }) =>
+    values
+      .filter((value) => value.length === 0 || behindHole(value).length > 0)
+      .map((value) => latin1(behindHole(value))),
+  );
   const left = new Map<string, number>();
   for (const values of partitions) for (const value of values) left.set(value, (left.get(value) ?? 0) + 1);
 

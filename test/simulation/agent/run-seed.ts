@@ -14,6 +14,8 @@ import { createWorld, type World } from './world.ts';
 const FINISH_MS = 200_000;
 /** Nothing has happened for so long: all that was found is there. */
 const REST_MS = 2_000;
+/** Copies of what was truncated are looked for so long before it is counted as lost. */
+const SEARCH_MS = 16_000;
 /** Files outside of the globs are looked for once a minute. */
 const LONG_REST_MS = 61_000;
 /** Until everything must have arrived once nothing fails any more. */
@@ -136,7 +138,8 @@ export async function runSeed(seed: number, family: Family): Promise<Outcome> {
     world.note('everything works again');
     heal(world);
     if (!world.life.alive) world.start();
-    await comeToRest(world, seed % 8 === 0 ? LONG_REST_MS + REST_MS * plan.pace : REST_MS * plan.pace);
+    const searchMs = family === 'truncation' ? SEARCH_MS : 0;
+    await comeToRest(world, (seed % 8 === 0 ? LONG_REST_MS : searchMs) + REST_MS * plan.pace);
     if ((await judge(world)).missing.length > 0)
       await comeToRest(world, LONG_REST_MS + 2 * REST_MS * plan.pace);
   } catch (error) {
