@@ -50,14 +50,16 @@ describe('a writer without O_APPEND goes on at its old offset after a truncation
 
   test('truncated again before a line behind the hole was read: the hole is longer now', async () => {
     const { f, writeAt, truncate } = await setUp();
-    await writeAt(0, 'a1\na2\n');
-    await f.look();
+    await writeAt(0, `${'a'.repeat(2_999)}\n`);
+    await f.idle(1_000);
     await truncate();
-    await writeAt(6, 'b1\n');
+    await writeAt(3_000, `${'b'.repeat(99)}\n`);
     await f.scan();
-    await f.poll(); // brokers hold up the reading
+    await f.poll();
+    expect(await f.readOn()).toBe(''); // other content than before
+    await f.poll(); // the hole is passed over, and brokers hold up the reading
     await truncate();
-    await writeAt(9, 'c1\nc2\n');
+    await writeAt(3_010, 'c1\nc2\n');
     expect((await f.readOn()) + (await f.idle(2_000))).toBe('c1\nc2\n');
   });
 
