@@ -54,7 +54,9 @@ export function agentReport(options: AgentReportOptions): AgentReport {
         if (failed !== undefined) return [];
         const status = pipeline?.status();
         if (status === undefined) return [`${name}: starting`];
-        return status.ready ? [] : [`${name}: no metadata of topic ${status.topic} yet`];
+        return status.ready
+          ? []
+          : [`${name}: no metadata of topic ${status.topic} yet, or still looking for its files`];
       });
       const reasons = [...failures(), ...waiting];
       return { ok: reasons.length === 0, reasons };

@@ -92,7 +92,7 @@ export function pipelineCounts(metrics: AgentMetrics, pipeline: string, topic: s
       if (current === undefined) return;
       const status = current();
       metrics.inFlightBatches.set({ pipeline }, status.inFlightBatches);
-      metrics.openFiles.set({ pipeline }, status.files.length);
+      metrics.openFiles.set({ pipeline }, status.openFiles);
       metrics.lagBytes.set({ pipeline }, status.lagBytes);
       metrics.lagSeconds.set({ pipeline }, status.lagSeconds);
     },

@@ -27,9 +27,9 @@ export interface FileStatus {
 export interface PipelineStatus {
   pipeline: string;
   topic: string;
-  /** `waits` for the topic's metadata; `carries`, or would if brokers took it; `idle` when everything is acknowledged. */
+  /** `waits` for the topic's metadata or the first look at its files; `carries`, or would if brokers took it; `idle` when everything is acknowledged. */
   state: 'waits' | 'carries' | 'idle';
-  /** The topic's metadata was read: lines can flow. */
+  /** The topic's metadata was read, and all files were looked at once: lines can flow. */
   ready: boolean;
   lagBytes: number;
   /** Of the file that has waited longest. */
@@ -40,6 +40,8 @@ export interface PipelineStatus {
   partition?: number | undefined;
   inFlightBatches: number;
   openIntents: number;
+  /** Files held open; the others are closed because nothing happens in them. */
+  openFiles: number;
   lastProblem?: Problem | undefined;
   files: FileStatus[];
   /** Paths that it has trouble with and does not follow, such as files that it may not read. */
@@ -109,7 +111,8 @@ function fileStatus(file: LogFile, open: OpenRanges | undefined, view: PipelineV
 export function pipelineStatus(view: PipelineView): PipelineStatus {
   const { pipeline, topic, ready, bytesPerSecond, partition, inFlightBatches, journal, problems } = view;
   const open = openRanges(journal);
-  const files = [...view.files].map((file) => fileStatus(file, open.get(file.state.id), view));
+  const followedFiles = [...view.files];
+  const files = followedFiles.map((file) => fileStatus(file, open.get(file.state.id), view));
   const followed = new Set(files.map(({ path }) => path));
   const ids = new Set(files.map(({ id }) => id));
   // Of files that are gone, while their last batches are on their way.
@@ -126,6 +129,7 @@ export function pipelineStatus(view: PipelineView): PipelineStatus {
     partition,
     inFlightBatches,
     openIntents: journal.open.size,
+    openFiles: followedFiles.filter(({ handle }) => handle !== undefined).length,
     lastProblem: problems.last,
     files,
     troubled: problems.paths

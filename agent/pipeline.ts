@@ -348,8 +348,11 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     await queue.drained();
   };
 
+  /** The first look at all files is over. With a million of them it takes minutes. */
+  let scanned = false;
   const run = async (): Promise<void> => {
     await files.scan();
+    scanned = true;
     await journal.flush();
     try {
       await Promise.all([carry(), keepLooking()]);
@@ -365,7 +368,7 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     pipelineStatus({
       pipeline: config.name,
       topic,
-      ready: topicWatch.view !== undefined,
+      ready: topicWatch.view !== undefined && scanned,
       bytesPerSecond: carried.perSecond(),
       partition,
       inFlightBatches: publisher.inFlight,

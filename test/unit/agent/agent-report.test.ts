@@ -56,7 +56,7 @@ test('it is not ready while a pipeline starts or waits for its topic, and health
   expect(report.health().ok).toBe(true);
   expect(report.readiness()).toEqual({
     ok: false,
-    reasons: ['b: starting', 'c: no metadata of topic t yet'],
+    reasons: ['b: starting', 'c: no metadata of topic t yet, or still looking for its files'],
   });
   expect(await report.gauge()).toBe(2);
 });

@@ -12,6 +12,7 @@ export function someStatus(parts: Partial<PipelineStatus> = {}): PipelineStatus 
     bytesPerSecond: 0,
     inFlightBatches: 0,
     openIntents: 0,
+    openFiles: 0,
     files: [],
     troubled: [],
     ...parts,
