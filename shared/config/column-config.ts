@@ -1,19 +1,7 @@
 import { z } from 'zod';
+import { ENVELOPE_COLUMNS } from './envelope-columns.ts';
 import { pattern, text, type DeepReadonly } from './fields.ts';
 import { timeFormat, timeZoneName } from './time-config.ts';
-
-/** Columns of each Parquet object, in this order, before the declared ones. */
-export const ENVELOPE_COLUMNS = [
-  'topic',
-  'partition',
-  'offset',
-  'timestamp',
-  'key',
-  'key_bytes',
-  'headers',
-  'value',
-  'value_bytes',
-] as const;
 
 const columnSchema = z
   .strictObject({

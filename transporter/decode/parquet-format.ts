@@ -1,5 +1,5 @@
 import type { TopicPartition } from '../../shared/kafka/consumer-protocol.ts';
-import { ENVELOPE_COLUMNS } from '../../shared/config/column-config.ts';
+import { ENVELOPE_COLUMNS } from '../../shared/config/envelope-columns.ts';
 import { fitValue, isExact, mayBeInexact } from './column-value.ts';
 import type { DecodeLayout } from './decode-range.ts';
 import { hasHeaders, NO_TIMESTAMP, writeHeaders } from './envelope.ts';

@@ -1,5 +1,6 @@
 import type { SchemaElement } from 'hyparquet';
-import { type ColumnConfig, ENVELOPE_COLUMNS } from '../../shared/config/column-config.ts';
+import type { ColumnConfig } from '../../shared/config/column-config.ts';
+import { ENVELOPE_COLUMNS } from '../../shared/config/envelope-columns.ts';
 
 export type EnvelopeColumn = (typeof ENVELOPE_COLUMNS)[number];
 type Physical = Omit<SchemaElement, 'name' | 'repetition_type'>;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { MAX_LAYOUT_BYTES, packedBytes } from '../../../../shared/config/intent-layout.ts';
 import { decodeIntent, encodeIntent } from '../../../../transporter/chunk/intent.ts';
 import type { Layout } from '../../../../transporter/chunk/layout.ts';
 
@@ -20,6 +21,26 @@ describe('intent', () => {
     expect(decodeIntent(encodeIntent(intent), 1000)).toEqual(intent);
   });
 
+  it('comes back with columns and the place of the time', () => {
+    const columns = [
+      { name: 'status', type: 'int32', field: 'http.status' },
+      { name: 'at', type: 'timestamp', format: 'unix-ms' },
+    ];
+    const time = {
+      type: 'json',
+      field: 'at',
+      format: 'unix-ms',
+      timeZone: 'UTC',
+      otherwise: 'quarantine',
+    } as const;
+    const intent = {
+      end: 9,
+      objectBytes: 1,
+      layout: { ...layout, format: 'parquet' as const, columns, time },
+    };
+    expect(decodeIntent(encodeIntent(intent), 0)).toEqual(intent);
+  });
+
   it('comes back without a level when its codec has none', () => {
     const intent = { end: 1, objectBytes: 0, layout: { ...layout, codec: 'lz4' as const, level: undefined } };
     expect(decodeIntent(encodeIntent(intent), 0)?.layout.level).toBeUndefined();
@@ -28,6 +49,15 @@ describe('intent', () => {
   it('fits the 4,096 bytes that brokers allow, many times over', () => {
     const text = encodeIntent({ end: Number.MAX_SAFE_INTEGER, objectBytes: Number.MAX_SAFE_INTEGER, layout });
     expect(Buffer.byteLength(text)).toBeLessThan(512);
+  });
+
+  it('fits them with the longest layout that a configuration may have', () => {
+    const room = MAX_LAYOUT_BYTES - packedBytes(layout);
+    const longest = { ...layout, template: `${'x'.repeat(room)}${layout.template}` };
+    const last = Number.MAX_SAFE_INTEGER;
+    const text = encodeIntent({ end: last, objectBytes: last, layout: longest });
+    expect(Buffer.byteLength(text)).toBeLessThanOrEqual(4096);
+    expect(decodeIntent(text, 0)?.layout).toEqual(longest);
   });
 
   it('refuses a layout that does not fit them, before anything is promised', () => {
