@@ -4,22 +4,20 @@
  */
 import type { Clock, Random } from '../shared/clock.ts';
 import type { PipelineConfig } from '../shared/config/pipeline-config.ts';
-import { delimiterOf, isPlainLines } from '../shared/framing/framing.ts';
+import { delimiterOf } from '../shared/framing/framing.ts';
 import { decompressRecords } from '../shared/wire/decode-records.ts';
-import type { Keying } from '../shared/framing/record-key.ts';
 import type { KafkaCluster } from '../shared/kafka/cluster.ts';
 import type { AgentMetrics } from '../shared/telemetry/agent-metrics.ts';
 import type { Logger } from '../shared/telemetry/logger.ts';
 import { type RepeatedLog, repeatedLog } from '../shared/telemetry/repeated-log.ts';
 import { createAttention } from './attention.ts';
 import { createBatcher } from './batch/batcher.ts';
-import { type EncodedPart, type EncodeJob, type JobSegment, together } from './batch/encode-batches.ts';
+import { createBatchBuilder } from './batch/batch-builder.ts';
+import { type EncodedPart, together } from './batch/encode-batches.ts';
 import { encodeQueue } from './batch/encode-queue.ts';
 import type { BatchEncoder } from './batch/encoder.ts';
-import { recordLimit } from './batch/record-limit.ts';
 import { type FsyncPolicy, openJournal } from './checkpoint/journal.ts';
 import type { JournalFile } from './checkpoint/journal-file.ts';
-import type { Intent } from './checkpoint/state.ts';
 import type { DirectoryWatches } from './discover/directory-watches.ts';
 import type { FileSystem } from './discover/file-system.ts';
 import type { BudgetShare } from './memory-budget.ts';
@@ -32,13 +30,12 @@ import { rateLimit, unlimited } from './rate-limit.ts';
 import { createPartitioner } from './publish/create-partitioner.ts';
 import type { Decompress } from './publish/own-batches.ts';
 import { createPublisher } from './publish/publisher.ts';
-import { type BatchSettings, settingsOf } from './publish/seal.ts';
+import type { BatchSettings } from './publish/seal.ts';
 import { watchTopic } from './publish/topic-view.ts';
 import { beginningAt, type LogFile } from './tail/log-file.ts';
 import { createLogFiles } from './tail/log-files.ts';
 import type { OpenFiles } from './tail/open-files.ts';
 import { createReader } from './tail/reader.ts';
-import { rebuildIntent } from './checkpoint/rebuild.ts';
 import { pipelineCounts } from './pipeline-counts.ts';
 
 export interface PipelineOptions {
@@ -145,6 +142,17 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
   });
   const { rack } = options;
   const partitioner = createPartitioner(config.partitioner, { rack, clock, random });
+  const reopen = (id: string) => files.reopen(id);
+  const builder = createBatchBuilder({
+    config,
+    host: options.host,
+    encoder,
+    topicWatch,
+    partitioner,
+    reopen,
+    counts,
+    clock,
+  });
   const publisher = createPublisher({
     topic,
     cluster,
@@ -157,17 +165,12 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     requestTimeoutMs: config.kafka.requestTimeoutMs,
     host: options.host,
     pipeline: config.name,
-    rebuild: (intent, maxBatchBytes) => rebuild(intent, maxBatchBytes),
-    reopen: (id) => files.reopen(id),
+    rebuild: builder.rebuild,
+    reopen,
     delimiter: config.partitioner.type === 'keyed' ? undefined : delimiterOf(config.framing.format),
     skipsRests: config.framing.oversize !== 'split',
     decompress: options.decompress ?? decompressRecords,
-    encodeLines: async (segment) => {
-      const settings = currentSettings();
-      const parts = await encoder.encode(jobFor([segment], settings, topicWatch.maxMessageBytes));
-      for (const part of parts) counts.encoded(part, oversize);
-      return { parts, settings };
-    },
+    encodeLines: builder.build,
     codec: { codec: config.kafka.codec, level: config.kafka.level },
     onAcknowledged: (batch) => {
       budget.give(batch.heldBytes);
@@ -190,56 +193,12 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     signal: giveUp.signal,
   });
 
-  const jobFor = (segments: JobSegment[], settings: BatchSettings, maxBatchBytes: number): EncodeJob => {
-    const { level, keying, ...rest } = settings;
-    const names = { host: options.host, pipeline: config.name };
-    const encoding = { ...rest, ...names, ...(level !== undefined && { level }) };
-    return { segments, maxBatchBytes, options: encoding, keying };
-  };
-
-  const rebuild = async (intent: Intent, maxBatchBytes: number) => {
-    const segments = await rebuildIntent(intent, (id) => files.reopen(id));
-    if (segments === undefined) return undefined;
-    // With no limit it must be the same batch again; with one, no record may be above it.
-    const maxRecordBytes = Number.isFinite(maxBatchBytes)
-      ? recordLimit(intent.maxRecordBytes, maxBatchBytes)
-      : intent.maxRecordBytes;
-    const settings = { ...settingsOf(intent), maxRecordBytes };
-    const parts = await encoder.encode(jobFor(segments, settings, maxBatchBytes));
-    if (maxRecordBytes < intent.maxRecordBytes) {
-      counts.oversized(
-        parts.reduce((sum, part) => sum + part.oversized.records, 0),
-        settings.oversize,
-      );
-    }
-    return { parts, settings };
-  };
-
-  const { codec, level } = config.kafka;
   const { oversize, format, recordTimeoutMs } = config.framing;
-  const framing = isPlainLines(format) ? undefined : format;
-  const maxRecordBytes = (): number => recordLimit(config.framing.maxRecordBytes, topicWatch.maxMessageBytes);
-  /** With keys the partitions are those that the topic has now; what has no key stays on one for a while, as without keys. */
-  const keying = (): Keying | undefined => {
-    const { view } = topicWatch;
-    if (config.partitioner.type !== 'keyed' || view === undefined) return undefined;
-    const keyless = partitioner.choose(view, () => true)?.partition ?? 0;
-    return { source: config.partitioner.key, partitions: view.partitions.length, keyless };
-  };
   const sayReplaced = ({ replacedUnits = 0, ranges }: EncodedPart): void => {
     if (replacedUnits === 0) return;
     const message = 'UTF-16 with halves of surrogate pairs that stand alone; each became U+FFFD';
     log.warn('replaced', { replacedUnits, ranges }, message);
   };
-  const currentSettings = (): BatchSettings => ({
-    timestampMs: clock.nowMs(),
-    codec,
-    level,
-    maxRecordBytes: maxRecordBytes(),
-    oversize,
-    framing,
-    keying: keying(),
-  });
   const queue = encodeQueue<{ settings: BatchSettings; heldBytes: number }>({
     encoder,
     maxAhead: options.encodeAhead,
@@ -266,8 +225,8 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     batchBytes,
     lingerMs,
     queue,
-    settings: currentSettings,
-    job: (segments, settings) => jobFor(segments, settings, topicWatch.maxMessageBytes),
+    settings: builder.settings,
+    job: builder.job,
     clock,
   });
   const reader = createReader({
@@ -278,7 +237,7 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
       await queue.drained();
       return !giveUp.signal.aborted;
     },
-    maxRecordBytes,
+    maxRecordBytes: builder.maxRecordBytes,
     oversize,
     framing: format,
     partialLineTimeoutMs: discovery.partialLineTimeoutMs,
