@@ -3,37 +3,28 @@
  * truncation until they are finished. Names are looked at by one loop (file-names.ts has them), contents by another, which
  * brokers may hold up for hours.
  */
-import { dirname } from 'node:path';
 import type { Clock } from '../../shared/clock.ts';
-import { errnoOf, messageOf } from '../../shared/errors.ts';
+import { messageOf } from '../../shared/errors.ts';
 import type { Framing } from '../../shared/framing/framing.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
 import type { RepeatedLog } from '../../shared/telemetry/repeated-log.ts';
 import type { Journal } from '../checkpoint/journal.ts';
 import { filesOfOpenIntents, type FileState } from '../checkpoint/state.ts';
-import { listDirectory } from '../discover/directory.ts';
 import type { DirectoryWatches } from '../discover/directory-watches.ts';
 import type { FileStat, FileSystem, OpenFile } from '../discover/file-system.ts';
-import { FINGERPRINT_BYTES, fingerprintOf, fits } from '../discover/fingerprint.ts';
-import { bornApart } from '../discover/identity.ts';
+import { FINGERPRINT_BYTES, fingerprintOf } from '../discover/fingerprint.ts';
 import { absentFiles } from './absent-files.ts';
-import { dueQueue } from './due-queue.ts';
+import { createFileAttention } from './file-attention.ts';
+import { createFileAccess } from './file-access.ts';
 import { createFileNames, SLOW_LOOK_MS } from './file-names.ts';
 import { createDisplaced } from './displaced.ts';
 import { passHole } from './hole.ts';
 import { createKnownFiles } from './known-files.ts';
-import {
-  hasWork,
-  isFinal,
-  isLeft,
-  type LogFile,
-  newLogFile,
-  type OpenLogFile,
-  waitsForPredecessor,
-} from './log-file.ts';
+import { isFinal, isLeft, type LogFile, newLogFile, type OpenLogFile } from './log-file.ts';
 import { createNewcomers, patienceMs } from './newcomers.ts';
 import type { OpenFiles } from './open-files.ts';
-import { isStillThere, watchTruncation } from './truncation.ts';
+import { reopenFile } from './reopen-file.ts';
+import { watchTruncation } from './truncation.ts';
 
 export interface LogFilesOptions {
   fs: FileSystem;
@@ -86,18 +77,10 @@ export interface LogFiles {
 
 /** How often files that left the globs are looked for: they may have grown, or be gone and ready to be forgotten. */
 const ABSENT_INTERVAL_MS = 60_000;
-/** Looks into files that change all the time are this far apart at least. */
-const MIN_GAP_MS = 100;
 /** A renamed file that was quiet for a minute is looked into every six seconds. */
 const QUIET_SHARE = 0.1;
 /** So many new files are opened between two flushes of the journal. */
 const FLUSH_EVERY = 1_000;
-
-function withHandle(file: LogFile): OpenLogFile {
-  // Whoever uses a file has opened it, and it is not closed meanwhile.
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-  return file as OpenLogFile;
-}
 
 export function createLogFiles(options: LogFilesOptions): LogFiles {
   const { fs, journal, clock, logger, log, openFiles, pollIntervalMs } = options;
@@ -105,16 +88,9 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
   const files = new Map<string, LogFile>();
   /** Keys of files that are about to be in there. */
   const adopting = new Set<string>();
-  /** Files into which a look is due because something may have changed. */
-  let changed = new Set<LogFile>();
-  const ready = new Set<LogFile>();
-  const contentDue = dueQueue<LogFile>((file) => file.contentDueMs!);
-  const gapMs = Math.min(MIN_GAP_MS, pollIntervalMs);
-  let polledMs = -Infinity;
+  const attention = createFileAttention({ pollIntervalMs, wake: options.wakeContents, clock });
   let scanned = false;
   let opened = 0;
-  /** Until then nobody asks for one more open file: everything that is open is needed. */
-  let fullUntilMs = -Infinity;
   let lookedForAbsentMs = -Infinity;
   /** A pipeline that never ran before gives startAt its meaning. */
   const firstRun = journal.state.nextFile === 1;
@@ -134,22 +110,11 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
 
   const isFollowed = (file: LogFile): boolean => files.get(file.state.key) === file;
 
-  const lookSoon = (file: LogFile): void => {
-    changed.add(file);
-    options.wakeContents();
-  };
-  /** A look into a file after a while, whether anything has changed or not; an earlier one that is due stays. */
-  const lookLater = (file: LogFile, afterMs: number): void => {
-    if (file.contentDueMs !== undefined) return;
-    file.contentDueMs = clock.monotonicMs() + afterMs;
-    contentDue.add(file);
-  };
-
   const begin = (file: LogFile): void => {
     files.set(file.state.key, file);
     openFiles.used(file);
     newcomers.note(file);
-    lookSoon(file);
+    attention.soon(file);
   };
 
   /** Found at the start of the agent, and unchanged for so long that nobody can be copying it just now. */
@@ -200,27 +165,9 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     try {
       return await adopt(path, false, predecessor);
     } catch (error) {
-      const code = errnoOf(error);
-      if (code === 'ENOENT') return 'gone'; // renamed or deleted just now; the next look finds it
-      if (code === 'EMFILE' || code === 'ENFILE') sayFull(path, error);
-      else {
-        log.error(
-          `open ${path}`,
-          { path, err: error },
-          `cannot read a log file: ${messageOf(error)}; trying again at each look`,
-        );
-      }
-      return 'refused';
+      // Renamed or deleted just now: the next look finds it.
+      return access.complain(path, error) ? 'refused' : 'gone';
     }
-  };
-
-  const sayFull = (path: string, error: unknown): void => {
-    fullUntilMs = clock.monotonicMs() + pollIntervalMs;
-    log.error(
-      'open files',
-      { path, openFiles: openFiles.count, err: error },
-      `no more files can be opened: ${messageOf(error)}; further ones wait. Raise limits.maxOpenFiles, or the limit of the process`,
-    );
   };
 
   const follow = async (
@@ -230,7 +177,7 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     if ((opened += 1) % FLUSH_EVERY === 0) await journal.flush();
     const predecessor = holder ?? formerHolders.get(path);
     const before = predecessor === undefined ? undefined : files.get(predecessor.key);
-    if (before !== undefined) lookSoon(before); // its last lines come first
+    if (before !== undefined) attention.soon(before); // its last lines come first
     return adoptOrComplain(path, predecessor);
   };
 
@@ -246,14 +193,13 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     file.detached = true;
     formerHolders.set(state.path, state);
     file.grewMs = clock.monotonicMs();
-    lookSoon(file);
+    attention.soon(file);
     logger.debug({ path: state.path, file: state.id }, 'a file left the globs; reading it to its end');
   };
 
   const drop = (file: LogFile): void => {
     files.delete(file.state.key);
-    changed.delete(file);
-    ready.delete(file);
+    attention.forget(file);
     newcomers.forget(file);
   };
 
@@ -263,7 +209,7 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
       const stat = await fs.stat(path).catch(() => undefined);
       if (stat?.key !== file.state.key) continue;
       journal.append({ t: 'move', id: file.state.id, path });
-      lookSoon(file);
+      attention.soon(file);
       return;
     }
     if (file.uses > 0 || file.handle !== undefined || file.names.length > 0) return;
@@ -299,7 +245,7 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
   const onQuiet = (file: LogFile): void => {
     const idleMs = clock.monotonicMs() - file.usedMs;
     if (file.handle === undefined || file.uses > 0 || idleMs < options.closeIdleAfterMs) return;
-    if (file.position.offset < file.sizeBytes || changed.has(file)) return;
+    if (file.position.offset < file.sizeBytes || attention.isChanged(file)) return;
     if (isAcknowledged(file, filesOfOpenIntents(journal.state)))
       void openFiles.close(file).catch(reportClose);
   };
@@ -316,7 +262,7 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     watches: options.watches,
     fileOf: (key) => files.get(key),
     follow,
-    onChanged: lookSoon,
+    onChanged: (file) => attention.soon(file),
     onRenamed,
     onVanished,
     onQuiet,
@@ -348,60 +294,24 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     newcomers.note(file);
   };
 
-  /** What was closed may be another file now, or have other content: then it is looked into before it is read. */
-  const compare = async (file: OpenLogFile): Promise<'same path' | 'other path'> => {
-    const stat = await file.handle.stat();
-    if (stat.key !== file.state.key) return 'other path';
-    if (bornApart(stat.bornNs, file.state.bornNs)) await replace(file, stat);
-    else if (stat.sizeBytes < file.position.offset || !(await isStillThere(file))) file.changed = true;
-    return 'same path';
-  };
-
-  /** False when it cannot be opened now; then the file waits. */
-  const open = async (file: LogFile): Promise<boolean> => {
-    const { path } = file.state;
-    if (clock.monotonicMs() < fullUntilMs) return false;
-    try {
-      const handle = await openFiles.open(path);
-      if (file.handle !== undefined || !isFollowed(file)) await handle.close();
-      else {
-        file.handle = handle;
-        if ((await compare(withHandle(file))) === 'same path') return true;
-        await openFiles.close(file);
-        names.doubt(path);
-      }
-    } catch (error) {
-      await openFiles.close(file);
-      const code = errnoOf(error);
-      if (code === 'ENOENT' && file.detached) drop(file);
-      else if (code === 'ENOENT') names.doubt(path);
-      else if (code === 'EMFILE' || code === 'ENFILE') sayFull(path, error);
-      else {
-        const problem = `cannot read a log file: ${messageOf(error)}; trying again at each look`;
-        log.error(`open ${path}`, { path, err: error }, problem);
-      }
-    }
-    return file.handle !== undefined;
-  };
-
-  async function use<T>(file: LogFile, work: (file: OpenLogFile) => Promise<T>): Promise<T | undefined> {
-    file.uses += 1;
-    try {
-      if (file.handle === undefined && !(await open(file))) {
+  const access = createFileAccess({
+    openFiles,
+    pollIntervalMs,
+    isFollowed,
+    doubt: (path) => names.doubt(path),
+    drop,
+    replace,
+    onUsed: (file, opened) => {
+      if (!opened) {
         file.waits = true;
-        ready.delete(file);
-        lookLater(file, options.scanIntervalMs);
-        return undefined;
+        attention.later(file, options.scanIntervalMs);
       }
-      file.usedMs = clock.monotonicMs();
-      openFiles.used(file);
-      return await work(withHandle(file));
-    } finally {
-      file.uses -= 1;
-      if (file.changed) lookSoon(file);
-      if (ready.has(file) && !hasWork(file)) rest(file); // at once: nobody may ask for work before something happens
-    }
-  }
+      if (file.changed) attention.soon(file);
+      if (isFollowed(file)) attention.judge(file); // at once: nobody may ask for work before something happens
+    },
+    clock,
+    log,
+  });
 
   /** Writes down what identifies the file, as far as it was not known. */
   const knowBetter = async (file: OpenLogFile, stat: FileStat): Promise<void> => {
@@ -418,24 +328,10 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     newcomers.note(file);
   };
 
-  /** An incomplete record counts as whole once nothing has followed for a while: then it is read again. */
-  const lookForEnd = (file: LogFile): void => {
-    const { partialForMs, partialAtBytes, sizeBytes, grewMs } = file;
-    if (partialForMs === undefined || partialAtBytes !== sizeBytes) return;
-    lookLater(file, Math.max(1, grewMs + partialForMs - clock.monotonicMs()));
-  };
-
-  /** There is nothing to read now; what time alone can change has its next look. */
-  const rest = (file: LogFile): void => {
-    ready.delete(file);
-    if (file.waits) lookLater(file, pollIntervalMs);
-    else lookForEnd(file);
-  };
-
   /** When nobody writes to the file any more, its end is a matter of time. */
   const lookAgain = (file: LogFile, nowMs: number): void => {
-    if (file.unproven !== false && file.sizeBytes > 0) lookLater(file, pollIntervalMs);
-    else if (!isLeft(file)) lookForEnd(file);
+    if (file.unproven !== false && file.sizeBytes > 0) attention.later(file, pollIntervalMs);
+    else if (!isLeft(file)) attention.atItsEnd(file);
     else {
       const quietMs = nowMs - file.grewMs;
       const untilBounds = [options.partialLineTimeoutMs, options.closeRotatedAfterMs]
@@ -443,7 +339,7 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
         .filter((ms) => ms > 0);
       if (!file.detached && untilBounds.length === 0) return;
       const waitMs = Math.max(pollIntervalMs, quietMs * QUIET_SHARE);
-      lookLater(file, Math.min(SLOW_LOOK_MS, waitMs, ...untilBounds));
+      attention.later(file, Math.min(SLOW_LOOK_MS, waitMs, ...untilBounds));
     }
   };
 
@@ -465,7 +361,6 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     await knowBetter(file, stat);
     // Its last line will not be completed: read it again, as final.
     if (isFinal(file, nowMs, options.partialLineTimeoutMs)) file.partialAtBytes = undefined;
-    if (hasWork(file)) ready.add(file);
     const isRead = file.position.offset >= file.sizeBytes || file.refused;
     const isOver = file.detached && isRead && nowMs - file.grewMs >= options.closeRotatedAfterMs;
     if (isOver && !newcomers.isWaitedFor(file)) await letGo(file, stat.links, inOpenIntents);
@@ -474,11 +369,11 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
 
   const pollOrComplain = async (file: LogFile, inOpenIntents: ReadonlySet<string>): Promise<void> => {
     try {
-      await use(file, (open) => pollOne(open, inOpenIntents));
+      await access.use(file, (open) => pollOne(open, inOpenIntents));
     } catch (error) {
       const fields = { path: file.state.path, err: error };
       log.error(`poll ${file.state.id}`, fields, 'cannot look at a log file; trying again');
-      lookLater(file, pollIntervalMs);
+      attention.later(file, pollIntervalMs);
     }
   };
 
@@ -499,7 +394,7 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
   const newcomers = createNewcomers({
     files,
     displaced,
-    use,
+    use: (file, work) => access.use(file, work),
     drop: async (file) => {
       drop(file);
       await openFiles.close(file);
@@ -509,15 +404,8 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
   });
 
   const poll = async (): Promise<void> => {
-    polledMs = clock.monotonicMs();
-    const due = new Set(changed);
-    changed = new Set();
-    for (const file of contentDue.take(polledMs, Infinity)) {
-      file.contentDueMs = undefined;
-      due.add(file);
-    }
     const inOpenIntents = filesOfOpenIntents(journal.state);
-    for (const file of due) if (isFollowed(file)) await pollOrComplain(file, inOpenIntents);
+    for (const file of attention.take()) if (isFollowed(file)) await pollOrComplain(file, inOpenIntents);
     await displaced.look();
   };
 
@@ -528,7 +416,7 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     scan: async () => {
       await names.scan();
       await lookForAbsent();
-      for (const file of files.values()) if (file.detached || file.unproven !== false) lookSoon(file);
+      for (const file of files.values()) if (file.detached || file.unproven !== false) attention.soon(file);
       // Before anything is built again from them, files are where they are now.
       if (!scanned) await poll();
       if (firstRun && !scanned)
@@ -542,59 +430,14 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     lookLeftMs: () =>
       Math.min(names.lookLeftMs(), lookedForAbsentMs + ABSENT_INTERVAL_MS - clock.monotonicMs()),
     poll,
-    pollLeftMs: () => {
-      const changedMs = changed.size > 0 ? polledMs + gapMs : Infinity;
-      return Math.min(changedMs, contentDue.nextMs, displaced.nextMs) - clock.monotonicMs();
-    },
-    withWork: () => {
-      const work: LogFile[] = [];
-      for (const file of ready) {
-        if (!hasWork(file)) {
-          rest(file);
-          continue;
-        }
-        if (!waitsForPredecessor(file, files)) work.push(file);
-      }
-      return work;
-    },
-    use: (file, work) => use(file, (open) => (open.changed ? Promise.resolve(undefined) : work(open))),
-    reopen: async (id) => {
-      const state = journal.state.files.get(id);
-      if (state === undefined) return undefined;
-      const file = files.get(state.key);
-      if (file?.handle !== undefined && file.state.id === id) {
-        // The open file itself: its name may lead nowhere any more. It is not let go while an intent needs it.
-        const { handle } = file;
-        file.uses += 1;
-        let inUse = true;
-        return {
-          ...handle,
-          close: () => {
-            if (inUse) file.uses -= 1;
-            inUse = false;
-            return Promise.resolve();
-          },
-        };
-      }
-      return reopenByPath(state);
-    },
+    pollLeftMs: () => Math.min(attention.nextMs, displaced.nextMs) - clock.monotonicMs(),
+    withWork: () => attention.withWork(files),
+    use: (file, work) => access.use(file, (open) => (open.changed ? Promise.resolve(undefined) : work(open))),
+    reopen: (id) => reopenFile(id, { fs, openFiles, files, remembered: journal.state.files }),
     close: async () => {
       names.close();
       for (const file of files.values()) await openFiles.close(file);
       files.clear();
     },
   };
-
-  async function reopenByPath(state: FileState): Promise<OpenFile | undefined> {
-    const inPlace = await fs.stat(state.path).catch(() => undefined);
-    const path =
-      inPlace?.key === state.key
-        ? state.path
-        : (await listDirectory(fs, dirname(state.path)))?.files.get(state.key)?.path;
-    if (path === undefined) return undefined;
-    const handle = await openFiles.open(path);
-    if ((await handle.stat()).key === state.key && (await fits(handle, state.fingerprint))) return handle;
-    await handle.close();
-    return undefined;
-  }
 }

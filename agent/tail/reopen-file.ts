@@ -1,0 +1,50 @@
+/** Finds a file again whose old bytes are needed, because a batch is built anew. */
+import { dirname } from 'node:path';
+import type { FileState } from '../checkpoint/state.ts';
+import { listDirectory } from '../discover/directory.ts';
+import type { FileSystem, OpenFile } from '../discover/file-system.ts';
+import { fits } from '../discover/fingerprint.ts';
+import type { LogFile } from './log-file.ts';
+import type { OpenFiles } from './open-files.ts';
+
+export interface ReopenOptions {
+  fs: FileSystem;
+  openFiles: OpenFiles;
+  /** Those that are followed, by device and inode. */
+  files: ReadonlyMap<string, LogFile>;
+  /** The journal's records, by id. */
+  remembered: ReadonlyMap<string, FileState>;
+}
+
+/** Undefined when the file cannot be found any more, or is another one. Close it when done. */
+export async function reopenFile(id: string, options: ReopenOptions): Promise<OpenFile | undefined> {
+  const { fs, openFiles } = options;
+  const state = options.remembered.get(id);
+  if (state === undefined) return undefined;
+  const file = options.files.get(state.key);
+  if (file?.handle !== undefined && file.state.id === id) return borrowed(file, file.handle);
+  const path = await pathOf(fs, state);
+  if (path === undefined) return undefined;
+  const handle = await openFiles.open(path);
+  if ((await handle.stat()).key === state.key && (await fits(handle, state.fingerprint))) return handle;
+  await handle.close();
+  return undefined;
+}
+
+/** The open file itself: its name may lead nowhere any more. It is not closed while it is used. */
+function borrowed(file: LogFile, handle: OpenFile): OpenFile {
+  file.uses += 1;
+  let inUse = true;
+  const close = (): Promise<void> => {
+    if (inUse) file.uses -= 1;
+    inUse = false;
+    return Promise.resolve();
+  };
+  return { ...handle, close };
+}
+
+async function pathOf(fs: FileSystem, { path, key }: FileState): Promise<string | undefined> {
+  const inPlace = await fs.stat(path).catch(() => undefined); // gone, or not ours to look at: see what else is there
+  if (inPlace?.key === key) return path;
+  return (await listDirectory(fs, dirname(path)))?.files.get(key)?.path;
+}
