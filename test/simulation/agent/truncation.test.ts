@@ -8,5 +8,5 @@ import { runFamily } from './seeds.ts';
 const FORGIVEN = { doubled: [], disordered: [], uncountedBytes: 0 };
 
 describe('copytruncate, quiet and under load, and writers that leave holes: nothing is missing but what was truncated', () => {
-  runFamily('truncation', 400, FORGIVEN);
+  runFamily('truncation', 300, FORGIVEN);
 });
