@@ -1,6 +1,7 @@
 /** How long bytes of a file have waited for their acknowledgement, and where its lines go. */
 import type { Clock } from '../shared/clock.ts';
-import type { CheckpointState, FileState, Intent } from './checkpoint/state.ts';
+import type { FileState, Intent } from './checkpoint/entries.ts';
+import type { CheckpointState } from './checkpoint/state.ts';
 
 export interface FileProgress {
   /** The file has this size now. Cheap: for every look at every file that has something to read. */

@@ -4,7 +4,7 @@ import type { PipelineConfig } from '../../shared/config/pipeline-config.ts';
 import { isPlainLines } from '../../shared/framing/framing.ts';
 import type { Keying } from '../../shared/framing/record-key.ts';
 import { rebuildIntent } from '../checkpoint/rebuild.ts';
-import type { Intent } from '../checkpoint/state.ts';
+import type { Intent } from '../checkpoint/entries.ts';
 import type { OpenFile } from '../discover/file-system.ts';
 import type { PipelineCounts } from '../pipeline-counts.ts';
 import type { Partitioner } from '../publish/partitioner.ts';

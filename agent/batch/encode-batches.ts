@@ -12,7 +12,7 @@ import {
   type LineBatchOptions,
   type LineSegment,
 } from '../../shared/wire/encode-lines.ts';
-import { MARK_BYTES } from '../checkpoint/state.ts';
+import { MARK_BYTES } from '../checkpoint/entries.ts';
 import { halve } from './halve.ts';
 
 /** A segment, and what comes after it. */

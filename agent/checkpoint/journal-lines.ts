@@ -3,7 +3,7 @@
  * with a pager, and a torn or flipped line is told from a whole one.
  */
 import { crc32c } from '../../shared/wire/crc32c.ts';
-import type { Entry } from './state.ts';
+import type { Entry } from './entries.ts';
 
 /** Producer ids are 64 bits wide, beyond what a JSON number keeps. */
 const BIGINT_KEYS = new Set(['producerId']);

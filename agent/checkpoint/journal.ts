@@ -7,7 +7,8 @@ import { messageOf } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
 import type { JournalFile } from './journal-file.ts';
 import { formatEntry, parseJournal } from './journal-lines.ts';
-import { apply, type CheckpointState, emptyState, type Entry, snapshot } from './state.ts';
+import type { Entry } from './entries.ts';
+import { apply, type CheckpointState, emptyState, snapshot } from './state.ts';
 
 export interface FsyncPolicy {
   /**

@@ -1,7 +1,7 @@
 import { crc32c } from '../../shared/wire/crc32c.ts';
 import type { JobSegment } from '../batch/encode-batches.ts';
 import type { OpenFile } from '../discover/file-system.ts';
-import type { Intent } from './state.ts';
+import type { Intent } from './entries.ts';
 
 /** Undefined when the file ends before `end`. */
 export async function readRange(file: OpenFile, start: number, end: number): Promise<Uint8Array | undefined> {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { crc32c } from '../../shared/wire/crc32c.ts';
-import type { Fingerprint } from '../checkpoint/state.ts';
+import type { Fingerprint } from '../checkpoint/entries.ts';
 import type { OpenFile } from './file-system.ts';
 
 /** Enough to differ between log files that begin with the same banner, little enough to read again at every start. */

@@ -1,5 +1,5 @@
 /** Whether an inode still holds the file that the journal remembers. */
-import type { FileState } from '../checkpoint/state.ts';
+import type { FileState } from '../checkpoint/entries.ts';
 import type { FileStat, OpenFile } from './file-system.ts';
 import { fits } from './fingerprint.ts';
 import { lastMark, markFits } from './mark.ts';

@@ -1,6 +1,6 @@
 /** Whether a file still holds, in front of a position, what was read there. */
 import { crc32c } from '../../shared/wire/crc32c.ts';
-import { type FileState, type Mark, MARK_BYTES } from '../checkpoint/state.ts';
+import { type FileState, type Mark, MARK_BYTES } from '../checkpoint/entries.ts';
 import type { OpenFile } from './file-system.ts';
 import { readAt } from './fingerprint.ts';
 

@@ -1,6 +1,6 @@
 /** Whether a file holds the content that the journal remembers of another one: a copy of it, or the same one elsewhere. */
 import { crc32c } from '../../shared/wire/crc32c.ts';
-import type { FileState, Mark } from '../checkpoint/state.ts';
+import type { FileState, Mark } from '../checkpoint/entries.ts';
 import type { OpenFile } from './file-system.ts';
 import { fits, LEAD_BYTES, readAt } from './fingerprint.ts';
 import { markFits } from './mark.ts';

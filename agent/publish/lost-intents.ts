@@ -7,7 +7,7 @@ import type { ProvenanceRange } from '../../shared/wire/provenance.ts';
 import { crc32c } from '../../shared/wire/crc32c.ts';
 import type { JobSegment } from '../batch/encode-batches.ts';
 import type { Journal } from '../checkpoint/journal.ts';
-import type { FileState } from '../checkpoint/state.ts';
+import type { FileState } from '../checkpoint/entries.ts';
 import type { OpenFile } from '../discover/file-system.ts';
 import { readRange } from '../checkpoint/rebuild.ts';
 import { isBatchOf, type OwnBatch, ownBatches } from './own-batches.ts';

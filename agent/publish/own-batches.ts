@@ -3,7 +3,7 @@ import { type decompressRecords, findProvenance } from '../../shared/wire/decode
 import type { Provenance, ProvenanceRange } from '../../shared/wire/provenance.ts';
 import { type BatchHeader, verifyBatch } from '../../shared/wire/record-batch.ts';
 import { walkRecords } from '../../shared/wire/walk-records.ts';
-import type { Intent } from '../checkpoint/state.ts';
+import type { Intent } from '../checkpoint/entries.ts';
 
 export interface OwnBatch {
   partition: number;

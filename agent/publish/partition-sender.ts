@@ -8,7 +8,7 @@ import { isSkaldError } from '../../shared/errors.ts';
 import { KafkaCode, kafkaError } from '../../shared/kafka/error-codes.ts';
 import type { ProducedPartition } from '../../shared/kafka/requests/produce.ts';
 import type { RepeatedLog } from '../../shared/telemetry/repeated-log.ts';
-import type { Intent } from '../checkpoint/state.ts';
+import type { Intent } from '../checkpoint/entries.ts';
 import { type Remedy, remedyFor } from './refusal.ts';
 
 /** A finished batch with the intent that names it. */

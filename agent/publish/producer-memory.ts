@@ -2,7 +2,7 @@ import type { Clock } from '../../shared/clock.ts';
 import { isSkaldError } from '../../shared/errors.ts';
 import type { KafkaCluster } from '../../shared/kafka/cluster.ts';
 import { describeBrokerConfigRequest } from '../../shared/kafka/requests/describe-config.ts';
-import type { Intent } from '../checkpoint/state.ts';
+import type { Intent } from '../checkpoint/entries.ts';
 import type { TopicWatch } from './topic-view.ts';
 
 const SETTING = 'producer.id.expiration.ms';

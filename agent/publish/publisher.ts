@@ -8,7 +8,8 @@ import type { KafkaCluster, Lane } from '../../shared/kafka/cluster.ts';
 import { produceRequest, type ProducedPartition } from '../../shared/kafka/requests/produce.ts';
 import type { RepeatedLog } from '../../shared/telemetry/repeated-log.ts';
 import type { EncodedPart, JobSegment } from '../batch/encode-batches.ts';
-import { type Intent, isSameTarget } from '../checkpoint/state.ts';
+import type { Intent } from '../checkpoint/entries.ts';
+import { isSameTarget } from '../checkpoint/state.ts';
 import {
   type IdentityLoss,
   type PartitionSender,

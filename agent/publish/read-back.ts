@@ -7,7 +7,7 @@ import type { KafkaCluster } from '../../shared/kafka/cluster.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
 import type { RepeatedLog } from '../../shared/telemetry/repeated-log.ts';
 import type { Journal } from '../checkpoint/journal.ts';
-import type { Intent } from '../checkpoint/state.ts';
+import type { Intent } from '../checkpoint/entries.ts';
 import { type Decompress, isBatchOf, ownBatches } from './own-batches.ts';
 import { type ReadBudget, readForward, type Shortfall } from './read-forward.ts';
 import type { TopicWatch } from './topic-view.ts';

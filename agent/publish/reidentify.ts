@@ -7,7 +7,7 @@ import type { Logger } from '../../shared/telemetry/logger.ts';
 import type { EncodedPart } from '../batch/encode-batches.ts';
 import type { Journal } from '../checkpoint/journal.ts';
 import { advanceSequence } from '../checkpoint/sequence.ts';
-import type { Intent } from '../checkpoint/state.ts';
+import type { Intent } from '../checkpoint/entries.ts';
 import type { IdentityLoss, SealedBatch } from './partition-sender.ts';
 import { type BatchSettings, sealPart, settingsOf, type Unsealed } from './seal.ts';
 import type { TopicWatch } from './topic-view.ts';

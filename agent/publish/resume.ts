@@ -3,7 +3,8 @@
  * that it had, for as long as the broker can be trusted to know it. Otherwise the partition is asked.
  */
 import { messageOf } from '../../shared/errors.ts';
-import { type Intent, isSameTarget } from '../checkpoint/state.ts';
+import type { Intent } from '../checkpoint/entries.ts';
+import { isSameTarget } from '../checkpoint/state.ts';
 import { sealBatch } from '../../shared/wire/record-batch.ts';
 import type { SealedBatch } from './partition-sender.ts';
 import { findLostIntents, type LostIntentsOptions } from './lost-intents.ts';

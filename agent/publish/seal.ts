@@ -1,6 +1,6 @@
 import { sealBatch } from '../../shared/wire/record-batch.ts';
 import type { EncodedPart } from '../batch/encode-batches.ts';
-import type { Intent } from '../checkpoint/state.ts';
+import type { Intent } from '../checkpoint/entries.ts';
 import type { SealedBatch } from './partition-sender.ts';
 
 /** What a batch was built with; goes into its intent so that it can be built again. */

@@ -5,7 +5,7 @@
 import type { Clock } from '../../shared/clock.ts';
 import { messageOf } from '../../shared/errors.ts';
 import type { RepeatedLog } from '../../shared/telemetry/repeated-log.ts';
-import type { FileState } from '../checkpoint/state.ts';
+import type { FileState } from '../checkpoint/entries.ts';
 import type { DirectoryWatches, PathListener } from '../discover/directory-watches.ts';
 import type { FileStat, FileSystem } from '../discover/file-system.ts';
 import { parseGlobs } from '../discover/globs.ts';

@@ -3,7 +3,7 @@
  * written anew, to whatever size, between two reads or between the pieces of one.
  */
 import { crc32c } from '../../shared/wire/crc32c.ts';
-import { type Mark, MARK_BYTES } from '../checkpoint/state.ts';
+import { type Mark, MARK_BYTES } from '../checkpoint/entries.ts';
 import { markFits } from '../discover/mark.ts';
 import type { OpenFile } from '../discover/file-system.ts';
 

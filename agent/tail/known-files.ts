@@ -2,7 +2,7 @@
 import type { Framing } from '../../shared/framing/framing.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
 import type { Journal } from '../checkpoint/journal.ts';
-import type { Displacement, FileState } from '../checkpoint/state.ts';
+import type { Displacement, FileState } from '../checkpoint/entries.ts';
 import { deviceOf } from '../discover/directory.ts';
 import type { FileStat, OpenFile } from '../discover/file-system.ts';
 import { FINGERPRINT_BYTES, fingerprintOf } from '../discover/fingerprint.ts';

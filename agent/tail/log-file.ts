@@ -1,5 +1,5 @@
 /** One log file that a pipeline follows, whatever its name is at the moment. */
-import type { FileState, Mark } from '../checkpoint/state.ts';
+import type { FileState, Mark } from '../checkpoint/entries.ts';
 import type { FileStat, OpenFile } from '../discover/file-system.ts';
 import { lastMark } from '../discover/mark.ts';
 import type { ReadPosition } from './read-result.ts';

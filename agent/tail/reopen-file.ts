@@ -1,6 +1,6 @@
 /** Finds a file again whose old bytes are needed, because a batch is built anew. */
 import { dirname } from 'node:path';
-import type { FileState } from '../checkpoint/state.ts';
+import type { FileState } from '../checkpoint/entries.ts';
 import { listDirectory } from '../discover/directory.ts';
 import type { FileSystem, OpenFile } from '../discover/file-system.ts';
 import { fits } from '../discover/fingerprint.ts';

@@ -1,5 +1,5 @@
 /** Files by how they begin, so that one of ten thousand with the same first bytes is found without comparing them all. */
-import type { Fingerprint } from '../checkpoint/state.ts';
+import type { Fingerprint } from '../checkpoint/entries.ts';
 import { fingerprintFrom, LEAD_BYTES } from '../discover/fingerprint.ts';
 import type { LogFile } from './log-file.ts';
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { byteRate } from '../../../agent/byte-rate.ts';
-import { emptyState, type FileState, type Intent } from '../../../agent/checkpoint/state.ts';
+import type { FileState, Intent } from '../../../agent/checkpoint/entries.ts';
+import { emptyState } from '../../../agent/checkpoint/state.ts';
 import { fileProgress } from '../../../agent/file-progress.ts';
 import { recordProblems } from '../../../agent/problems.ts';
 import { smallWorld } from './small-world.ts';

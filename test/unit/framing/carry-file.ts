@@ -1,7 +1,8 @@
 /** A growing file, carried as the agent carries it: read in chunks, encoded in batches, with crashes in between. */
 import { encodeBatches, type EncodedPart, type JobSegment } from '../../../agent/batch/encode-batches.ts';
 import { rebuildIntent } from '../../../agent/checkpoint/rebuild.ts';
-import { apply, emptyState, type FileState, type Intent } from '../../../agent/checkpoint/state.ts';
+import type { FileState, Intent } from '../../../agent/checkpoint/entries.ts';
+import { apply, emptyState } from '../../../agent/checkpoint/state.ts';
 import { encodingOf, readRecords } from '../../../agent/tail/read-records.ts';
 import type { ReadPosition } from '../../../agent/tail/read-result.ts';
 import { type Framing, isPlainLines } from '../../../shared/framing/framing.ts';

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { type FsyncPolicy, type Journal, openJournal } from '../../../../agent/checkpoint/journal.ts';
 import { formatEntry, parseJournal } from '../../../../agent/checkpoint/journal-lines.ts';
-import type { CheckpointState, Entry } from '../../../../agent/checkpoint/state.ts';
+import type { Entry } from '../../../../agent/checkpoint/entries.ts';
+import type { CheckpointState } from '../../../../agent/checkpoint/state.ts';
 import { simClock } from '../../../simulation/support/sim-clock.ts';
 import { type MemoryJournal, memoryJournal } from '../memory-journal.ts';
 import { recordedLog } from '../recorded-log.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { rebuildIntent } from '../../../../agent/checkpoint/rebuild.ts';
-import type { IntentRange } from '../../../../agent/checkpoint/state.ts';
+import type { IntentRange } from '../../../../agent/checkpoint/entries.ts';
 import { memoryFile, type MemoryFile } from '../memory-file.ts';
 import { someIntent } from '../publish/some-intent.ts';
 

@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import type { Entry, FileState, Intent } from '../../../../agent/checkpoint/state.ts';
+import type { Entry, FileState, Intent } from '../../../../agent/checkpoint/entries.ts';
 
 /**
  * What can happen to an agent: files appear, are renamed, read on and forgotten; intents cover what follows their offset

@@ -1,12 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  apply,
-  type CheckpointState,
-  emptyState,
-  type Entry,
-  snapshot,
-} from '../../../../agent/checkpoint/state.ts';
+import type { Entry } from '../../../../agent/checkpoint/entries.ts';
+import { apply, type CheckpointState, emptyState, snapshot } from '../../../../agent/checkpoint/state.ts';
 import { someIntent } from '../publish/some-intent.ts';
 import { historyOf, steps } from './some-history.ts';
 

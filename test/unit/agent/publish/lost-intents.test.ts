@@ -2,7 +2,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { encodeBatches, type JobSegment } from '../../../../agent/batch/encode-batches.ts';
 import { openJournal } from '../../../../agent/checkpoint/journal.ts';
 import { formatEntry } from '../../../../agent/checkpoint/journal-lines.ts';
-import type { Entry } from '../../../../agent/checkpoint/state.ts';
+import type { Entry } from '../../../../agent/checkpoint/entries.ts';
 import { findLostIntents } from '../../../../agent/publish/lost-intents.ts';
 import { watchTopic } from '../../../../agent/publish/topic-view.ts';
 import { silentLogger } from '../../../../shared/telemetry/logger.ts';

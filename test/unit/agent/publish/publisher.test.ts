@@ -5,7 +5,7 @@ import type { EncodedPart } from '../../../../agent/batch/encode-batches.ts';
 import { encodeBatches } from '../../../../agent/batch/encode-batches.ts';
 import { openJournal } from '../../../../agent/checkpoint/journal.ts';
 import { formatEntry, parseJournal } from '../../../../agent/checkpoint/journal-lines.ts';
-import type { Entry, Intent } from '../../../../agent/checkpoint/state.ts';
+import type { Entry, Intent } from '../../../../agent/checkpoint/entries.ts';
 import { createPartitioner } from '../../../../agent/publish/create-partitioner.ts';
 import { createPublisher, type PublishedBatch } from '../../../../agent/publish/publisher.ts';
 import type { ReplayOutcome } from '../../../../agent/publish/resume.ts';

@@ -1,4 +1,4 @@
-import type { Intent } from '../../../../agent/checkpoint/state.ts';
+import type { Intent } from '../../../../agent/checkpoint/entries.ts';
 
 /** An intent whose fields do not matter but for those that a test gives. */
 export function someIntent(fields: Partial<Intent> = {}): Intent {

@@ -13,7 +13,7 @@ import { silentLogger } from '../../../../shared/telemetry/logger.ts';
 import { repeatedLog } from '../../../../shared/telemetry/repeated-log.ts';
 import { simClock } from '../../../simulation/support/sim-clock.ts';
 import { crc32c } from '../../../../shared/wire/crc32c.ts';
-import { MARK_BYTES } from '../../../../agent/checkpoint/state.ts';
+import { MARK_BYTES } from '../../../../agent/checkpoint/entries.ts';
 import { memoryJournal } from '../memory-journal.ts';
 import { someIntent } from '../publish/some-intent.ts';
 import { recordedLog } from '../recorded-log.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { FileState } from '../../../../agent/checkpoint/state.ts';
+import type { FileState } from '../../../../agent/checkpoint/entries.ts';
 import { fingerprintFrom } from '../../../../agent/discover/fingerprint.ts';
 import { type LogFile, newLogFile } from '../../../../agent/tail/log-file.ts';
 import { similarFiles } from '../../../../agent/tail/similar-files.ts';
