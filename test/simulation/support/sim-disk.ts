@@ -54,6 +54,8 @@ export interface SimDisk {
 
 const MAX_LINKS = 40;
 const DEVICE = 0xfe00;
+/** Less than any agent waits for the rest of a line. */
+const QUIET_MS = 400;
 
 /** `nowMs` is the wall clock, for times of modification; `monotonicMs` tells which of two things came first. */
 export function simDisk(nowMs: () => number, watch: DiskWatch = {}, monotonicMs = nowMs): SimDisk {
@@ -143,7 +145,7 @@ export function simDisk(nowMs: () => number, watch: DiskWatch = {}, monotonicMs 
   const write = (file: FileNode, bytes: Buffer | string, at?: number): void => {
     const { content } = file;
     const endsInside = content.size > 0 && content.buffer[content.size - 1] !== 0x0a;
-    if (endsInside && monotonicMs() > file.writtenMs) content.quietCuts.push(content.size);
+    if (endsInside && monotonicMs() - file.writtenMs >= QUIET_MS) content.quietCuts.push(content.size);
     append(content, Buffer.from(bytes), at);
     file.modifiedMs = nowMs();
     file.writtenMs = monotonicMs();
