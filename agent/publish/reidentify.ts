@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../../shared/clock.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
+import type { Built } from '../batch/batch-builder.ts';
 import type { EncodedPart } from '../batch/encode-batches.ts';
 import type { Journal } from '../checkpoint/journal.ts';
 import { advanceSequence } from '../checkpoint/sequence.ts';
@@ -13,10 +14,7 @@ import { type BatchSettings, sealPart, settingsOf, type Unsealed } from './seal.
 import type { TopicWatch } from './topic-view.ts';
 
 /** Builds an intent's records again from the files, none above `maxBatchBytes`; undefined when the bytes are gone. */
-export type Rebuild = (
-  intent: Intent,
-  maxBatchBytes: number,
-) => Promise<{ parts: EncodedPart[]; settings: BatchSettings } | undefined>;
+export type Rebuild = (intent: Intent, maxBatchBytes: number) => Promise<Built | undefined>;
 
 /** Why batches were replaced: a window that could not go on, a pipeline with another target, or files without the bytes. */
 export type ReplaceReason = IdentityLoss | 'other-target' | 'source-gone' | 'partly-gone' | 'lost-intents';
@@ -85,29 +83,56 @@ function unsealed({ intent, bytes, rawBytes, heldBytes }: SealedBatch): Unsealed
   return { part, settings: settingsOf(intent), heldBytes };
 }
 
+/** What takes the place of a refused batch: all of it, or the lines of those of its files that still have them. */
 async function builtAnew(
   refused: SealedBatch,
   why: 'too-large' | 'built-anew',
   options: ReidentifyOptions,
 ): Promise<Unsealed[]> {
-  const { topicWatch, logger } = options;
-  const { intent, bytes, rawBytes } = refused;
+  const { topicWatch, rebuild } = options;
+  const { intent, bytes } = refused;
   if (why === 'too-large') {
     topicWatch.refused(bytes.length);
     await topicWatch.refresh();
   }
   const settings = why === 'too-large' ? {} : { timestampMs: options.clock.nowMs(), ...options.codec };
-  const rebuilt = await options.rebuild({ ...intent, ...settings }, topicWatch.maxMessageBytes);
-  if (rebuilt === undefined) {
-    logger.error(
-      { intent: intent.n, partition: intent.partition, ranges: intent.ranges, why },
-      'the broker refused a batch for good, and the bytes to build another one are gone from their files: they are lost',
-    );
-    options.onReplaced('source-gone', 0, rawBytes);
-    return [];
+  const anew = { ...intent, ...settings };
+  const whole = await rebuild(anew, topicWatch.maxMessageBytes);
+  if (whole !== undefined) return unsealedParts(whole);
+  const ranges = await rangesLeft(intent, rebuild);
+  const rest =
+    ranges.length === 0 ? undefined : await rebuild({ ...anew, ranges }, topicWatch.maxMessageBytes);
+  sayGone(refused, why, rest === undefined ? [] : ranges, options);
+  return rest === undefined ? [] : unsealedParts(rest);
+}
+
+function unsealedParts({ parts, settings }: Built): Unsealed[] {
+  return parts.map((part) => ({ part, settings, heldBytes: part.batch.length }));
+}
+
+/** The ranges of an intent whose bytes are still in their files. */
+export async function rangesLeft(intent: Intent, rebuild: Rebuild): Promise<Intent['ranges']> {
+  const left: Intent['ranges'] = [];
+  for (const range of intent.ranges) {
+    if ((await rebuild({ ...intent, ranges: [range] }, Infinity)) !== undefined) left.push(range);
   }
-  const { parts } = rebuilt;
-  return parts.map((part) => ({ part, settings: rebuilt.settings, heldBytes: part.batch.length }));
+  return left;
+}
+
+function sayGone(
+  { intent, rawBytes }: SealedBatch,
+  why: 'too-large' | 'built-anew',
+  left: Intent['ranges'],
+  options: ReidentifyOptions,
+): void {
+  const gone = intent.ranges.filter((range) => !left.includes(range));
+  options.logger.error(
+    { intent: intent.n, partition: intent.partition, ranges: gone, why },
+    'the broker refused a batch for good, and the bytes to build another one are gone from their files: they are lost',
+  );
+  const goneBytes = sum(gone, ({ start, end }) => end - start);
+  // Of a keyed batch, whose ranges have records of other batches, too, no more is lost than it held.
+  options.onReplaced('source-gone', 0, Math.min(rawBytes, goneBytes));
 }
 
 function sum<T>(items: readonly T[], of: (item: T) => number): number {

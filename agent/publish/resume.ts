@@ -10,7 +10,7 @@ import type { SealedBatch } from './partition-sender.ts';
 import { findLostIntents, type LostIntentsOptions } from './lost-intents.ts';
 import { readBack } from './read-back.ts';
 import { type ReadBudget, readBudget } from './read-forward.ts';
-import { reidentify, type ReidentifyOptions } from './reidentify.ts';
+import { rangesLeft, reidentify, type ReidentifyOptions } from './reidentify.ts';
 import type { TopicView } from './topic-view.ts';
 
 /** What became of an open intent at the start. */
@@ -87,10 +87,7 @@ async function rebuildOne(intent: Intent, options: ResumeOptions): Promise<Seale
 
 /** The lines of those files of a batch that are still there. */
 async function restOf(intent: Intent, options: ResumeOptions): Promise<SealedBatch | undefined> {
-  const ranges: Intent['ranges'] = [];
-  for (const range of intent.ranges) {
-    if ((await options.rebuild({ ...intent, ranges: [range] }, Infinity)) !== undefined) ranges.push(range);
-  }
+  const ranges = await rangesLeft(intent, options.rebuild);
   return ranges.length === 0 || ranges.length === intent.ranges.length
     ? undefined
     : rebuildOne({ ...intent, ranges }, options);

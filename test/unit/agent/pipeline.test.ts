@@ -170,6 +170,28 @@ describe('lines that are too long are counted once, whether the reader or the en
 describe('batches that the broker refuses as too large', () => {
   const LINES = ['a', 'b', 'c'].map((letter) => letter.repeat(2_000));
 
+  test('one of its files was emptied meanwhile: the lines of the others come all the same', async () => {
+    const w = smallWorld({ framing: { maxRecordBytes: 4_000 }, kafka: { batchBytes: 100_000 } });
+    const pipeline = await w.start(w.journal);
+    const [a, b, c] = ['a', 'b', 'c'].map((letter) => letter.repeat(3_500));
+    for (const name of ['a', 'b', 'c']) w.disk.append(`/logs/${name}.log`, `${name}\n`);
+    await w.clock.advance(LONG_ENOUGH_MS);
+    w.network(false);
+    w.disk.append('/logs/a.log', `${a}\n`);
+    w.disk.append('/logs/b.log', `${b}\n`);
+    w.disk.append('/logs/c.log', `${c}\n`);
+    await w.clock.advance(LONG_ENOUGH_MS);
+    expect(pipeline.status().openIntents).toBe(1);
+    w.disk.truncate('/logs/b.log');
+    w.refuseAbove(8_000);
+    w.network(true);
+    await w.clock.advance(60_000);
+    expect(w.lines()).toEqual(['a', a, 'b', 'c', c]);
+    expect(await w.count('skald_agent_lost_bytes_total', { reason: 'source-gone' })).toBe(3_501);
+    expect(pipeline.status()).toMatchObject({ lagBytes: 0, openIntents: 0 });
+    expect(w.budget.usedBytes).toBe(0);
+  });
+
   test.each(['split', 'truncate', 'drop'] as const)(
     '%s: cut smaller by the policy, counted, and all memory is given back',
     async (oversize) => {
