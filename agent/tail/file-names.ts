@@ -48,6 +48,10 @@ export interface FileNames {
   look(): Promise<void>;
   /** Until `look` has something to do. */
   lookLeftMs(): number;
+  /** Monotonic time at which the last look at all globs began that has ended; -Infinity when there was none. */
+  readonly scannedFromMs: number;
+  /** Looks at all globs as soon as that is not too often. */
+  scanSoon(): void;
   /** The file may have another name by now. */
   doubt(path: string): void;
   close(): void;
@@ -91,6 +95,7 @@ export function createFileNames(options: FileNamesOptions): FileNames {
   let scanDueMs = -Infinity;
   /** Not before, whatever is told: a directory that is made and removed all the time must not keep us busy. */
   let scanNotBeforeMs = -Infinity;
+  let scannedFromMs = -Infinity;
   let lookedMs = -Infinity;
   let followed = 0;
 
@@ -237,6 +242,7 @@ export function createFileNames(options: FileNamesOptions): FileNames {
       const paths = all ? matched : matched.filter((path) => !byName.has(path) && !refused.has(path));
       await lookAt([...paths, ...vanished]);
       for (const path of refused) if (!wanted.has(path)) refused.delete(path);
+      scannedFromMs = startedMs;
     } catch (error) {
       log.error('scan', { err: error }, `cannot look for log files: ${messageOf(error)}; trying again`);
     }
@@ -323,6 +329,13 @@ export function createFileNames(options: FileNamesOptions): FileNames {
       lookedMs = clock.monotonicMs();
     },
     lookLeftMs: () => nextMs() - clock.monotonicMs(),
+    get scannedFromMs() {
+      return scannedFromMs;
+    },
+    scanSoon: () => {
+      scanDueMs = -Infinity;
+      options.wake();
+    },
     doubt: (path) => {
       if (globs.matches(path)) doubtful.add(path);
       options.wake();

@@ -50,6 +50,10 @@ export interface LogFile {
   refused: boolean;
   /** No path that the globs match leads to it any more: renamed out of them, replaced, or deleted. */
   detached: boolean;
+  /** Monotonic time at which it was found to be so; -Infinity when no look at the names was needed for that. */
+  detachedMs: number;
+  /** A look at all names that began later found none of it either: one look misses a file that is being renamed. */
+  surelyLeft: boolean;
   /** The paths that the globs match and that lead to it: several with hard links and symbolic links. */
   names: string[];
   /** Monotonic time of the next look at its names; -Infinity while there is none to come. */
@@ -119,7 +123,8 @@ export function isLeft(file: LogFile): boolean {
 
 /** A last line without newline that nobody will complete: nobody writes to the file, and it has been quiet for the bound. */
 export function isFinal(file: LogFile, nowMs: number, partialLineTimeoutMs: number): boolean {
-  return isLeft(file) && nowMs - file.grewMs >= partialLineTimeoutMs;
+  const isSure = file.surelyLeft || file.state.copy === true;
+  return isSure && nowMs - file.grewMs >= partialLineTimeoutMs;
 }
 
 /**
@@ -151,6 +156,8 @@ export function newLogFile(state: FileState, handle: OpenFile, stat: FileStat, n
     unproven: 'new',
     predecessor: undefined,
     detached: false,
+    detachedMs: -Infinity,
+    surelyLeft: false,
     names: [],
     namesDueMs: -Infinity,
     contentDueMs: undefined,

@@ -145,6 +145,7 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
       const state = await known.recognise(handle, stat, path, fromEnd ? stat.sizeBytes : 0);
       const file = newLogFile(state, handle, stat, clock.monotonicMs());
       file.detached = detached;
+      if (detached) file.detachedMs = clock.monotonicMs();
       file.unproven = unproven(state, stat, detached);
       file.predecessor = predecessor && { id: predecessor.id, key: predecessor.key };
       begin(file);
@@ -186,12 +187,14 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     const { names, state } = file;
     if (names.length > 0) {
       file.detached = false;
+      file.surelyLeft = false;
       // With hard links the name stays the one that was found first.
       if (!names.includes(state.path)) journal.append({ t: 'move', id: state.id, path: names[0]! });
       return;
     }
     if (file.detached) return;
     file.detached = true;
+    file.detachedMs = clock.monotonicMs();
     formerHolders.set(state.path, state);
     file.grewMs = clock.monotonicMs();
     attention.soon(file);
@@ -344,6 +347,15 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     }
   };
 
+  /** Before a last line without a line break counts as whole, its file has left the globs without a doubt. */
+  const makeSure = (file: LogFile, nowMs: number): void => {
+    if (!file.detached || file.surelyLeft) return;
+    file.surelyLeft = file.detachedMs === -Infinity || names.scannedFromMs > file.detachedMs;
+    const isWaiting =
+      file.partialAtBytes !== undefined && nowMs - file.grewMs >= options.partialLineTimeoutMs;
+    if (isWaiting && !file.surelyLeft) names.scanSoon();
+  };
+
   const pollOne = async (file: OpenLogFile, inOpenIntents: ReadonlySet<string>): Promise<void> => {
     const nowMs = clock.monotonicMs();
     const stat = await file.handle.stat();
@@ -360,6 +372,7 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     if (file.unproven !== false) await newcomers.look(file, stat);
     await passHole(file, options.framing, journal, options.onHole);
     await knowBetter(file, stat);
+    makeSure(file, nowMs);
     // Its last line will not be completed: read it again, as final.
     if (isFinal(file, nowMs, options.partialLineTimeoutMs)) file.partialAtBytes = undefined;
     const isRead = file.position.offset >= file.sizeBytes || file.refused;

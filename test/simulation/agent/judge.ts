@@ -108,10 +108,10 @@ function takeInTwo(left: Map<string, number>, bytes: Buffer): boolean {
 }
 
 /** Takes what a line may have become out of the multiset; false when it is not there. */
-function takeLine(left: Map<string, number>, line: Line, maxRecordBytes: number): boolean {
+function takeLine(left: Map<string, number>, line: Line, maxRecordBytes: number, mayBeCut: boolean): boolean {
   if (takeAll(left, pieces(line.bytes, [], maxRecordBytes))) return true;
   if (line.hasHole && takeInTwo(left, line.bytes)) return true;
-
+  if (!mayBeCut) return false;
   // Outside of the globs a line that stays unfinished for long is taken as whole; its rest is a line of its own.
   const cuts = line.content.quietCuts
     .filter((at) => at > line.start && at < line.end)
@@ -154,11 +154,11 @@ export async function judge(world: World): Promise<Verdict> {
   let uncountedBytes = 0;
   // Those first that nothing excuses: short pieces of long lines can be the same.
   for (const line of lines.filter((one) => !isExcused(one))) {
-    if (takeLine(left, line, maxRecordBytes)) continue;
+    if (takeLine(left, line, maxRecordBytes, truth.leftGlobs(line.content))) continue;
     missing.push(`${shown(latin1(line.bytes))} of ${line.content.bornAs}, [${line.start}, ${line.end})`);
   }
   for (const line of lines.filter(isExcused)) {
-    if (takeLine(left, line, maxRecordBytes)) continue;
+    if (takeLine(left, line, maxRecordBytes, truth.leftGlobs(line.content))) continue;
     const missingBytes = takeSome(left, line, maxRecordBytes);
     const seenBytes = Math.min(line.end, truth.countedBytes(line.content)) - line.start;
     uncountedBytes += Math.max(0, Math.min(missingBytes, seenBytes));

@@ -66,6 +66,8 @@ function setUp() {
       ...rest,
       predecessor: undefined,
       detached: false,
+      detachedMs: -Infinity,
+      surelyLeft: false,
     };
     batcher.add(
       file,

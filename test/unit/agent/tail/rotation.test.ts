@@ -1,6 +1,7 @@
 import { appendFile, mkdir, rename, rm, unlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { type FileSystem, nodeFileSystem } from '../../../../agent/discover/file-system.ts';
 import { tempDir } from '../../../support/temp-dir.ts';
 import { CLOSE_ROTATED_AFTER_MS, follower, PARTIAL_LINE_TIMEOUT_MS } from './follower.ts';
 
@@ -273,6 +274,27 @@ describe('letting go', () => {
     await move('c.old', 'c.log');
     await write('c.log', 'c2\n');
     expect(await f.look()).toBe('c2\n');
+  });
+
+  test('the unfinished last line of a file that one look missed, because it was being renamed, stays one line', async () => {
+    let isBeingRenamed = false;
+    const glob: FileSystem['glob'] = async (...globs) => {
+      const { paths, ...rest } = await nodeFileSystem.glob(...globs);
+      return { ...rest, paths: isBeingRenamed ? paths.filter((path) => !path.endsWith('.1')) : paths };
+    };
+    const { f, write, move } = await setUp({ fs: { ...nodeFileSystem, glob } });
+    await write('app.log', 'a1\nhalf');
+    expect(await f.look()).toBe('a1\n');
+    await move('app.log', 'app.log.1');
+    isBeingRenamed = true;
+    await f.scan();
+    isBeingRenamed = false;
+    await f.clock.advance(QUIET_MS); // and looks at all names are rare where they take long
+    await f.files.poll();
+    expect(await f.readOn()).toBe('');
+    await f.look();
+    await write('app.log.1', ' a line\n');
+    expect(await f.look()).toBe('half a line\n');
   });
 
   test('a writer that goes on in a file that was let go is noticed', async () => {
