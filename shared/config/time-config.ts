@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { choice, text, type DeepReadonly } from './fields.ts';
+import { patternProblem } from '../framing/line-pattern.ts';
 import { timePatternProblem } from './time-pattern.ts';
 
 /** Numbers since 1970 by their unit, and ISO 8601; anything else is a pattern. */
@@ -69,13 +70,11 @@ export const timeSchema = z
 export type TimeConfig = DeepReadonly<z.output<typeof timeSchema>>;
 
 function expressionProblem(pattern: string): string | undefined {
-  try {
-    // With an empty alternative it matches the empty text and shows how many groups there are.
-    const groups = new RegExp(`${pattern}|`).exec('')!.length - 1;
-    return groups === 1 ? undefined : `must have one group (…) around the time, not ${groups}`;
-  } catch (error) {
-    return `must be a regular expression: ${error instanceof Error ? error.message : String(error)}`;
-  }
+  const problem = patternProblem(pattern);
+  if (problem !== undefined) return problem;
+  // With an empty alternative it matches the empty text and shows how many groups there are.
+  const groups = new RegExp(`${pattern}|`).exec('')!.length - 1;
+  return groups === 1 ? undefined : `must have one group (…) around the time, not ${groups}`;
 }
 
 function isTimeZone(name: string): boolean {

@@ -53,6 +53,12 @@ function whyNot(pattern: string, flags: string): string | undefined {
   }
 }
 
+/** The pattern as an expression whose matching takes linear time at worst; `patternProblem` must have let it pass. */
+export function boundedExpression(pattern: string): RegExp {
+  boundMatching();
+  return new RegExp(pattern);
+}
+
 /**
  * Whether the line that is bytes[start, end), or begins with them, begins a record. Bytes that are not UTF-8 match as
  * U+FFFD. A carriage return at the end of the line is no part of what is matched.
@@ -60,8 +66,7 @@ function whyNot(pattern: string, flags: string): string | undefined {
 export type BeginsRecord = (bytes: Buffer, start: number, end: number) => boolean;
 
 export function recordPattern({ pattern, matches }: MultilineFraming, encoding: LineEncoding): BeginsRecord {
-  boundMatching();
-  const expression = new RegExp(pattern);
+  const expression = boundedExpression(pattern);
   const whenMatched = matches === 'start';
   return (bytes, start, end) => {
     const cut = Math.min(end, start + MATCHED_BYTES);

@@ -1,5 +1,6 @@
 /** Which key a record has, and which partition its key stands for. Plain data: it crosses to threads, and an intent keeps it. */
 import { partitionForKey } from '../kafka/murmur2.ts';
+import { boundedExpression } from './line-pattern.ts';
 
 /** Where a record's key stands in its text. */
 export type KeySource =
@@ -28,7 +29,7 @@ export function keyFinder(
     const path = source.field.split('.');
     return (bytes, start, end) => keyFrom(fieldOf(bytes.toString('utf8', start, end), path));
   }
-  const expression = new RegExp(source.pattern);
+  const expression = boundedExpression(source.pattern);
   return (bytes, start, end) => {
     const match = expression.exec(bytes.toString('utf8', start, Math.min(end, start + SEARCHED_BYTES)));
     return keyFrom(match?.[1] ?? match?.[0]);

@@ -1,3 +1,4 @@
+import { boundedExpression } from '../../shared/framing/line-pattern.ts';
 import type { TimeConfig } from '../../shared/config/time-config.ts';
 import { fieldOf, type JsonValues } from './json-value.ts';
 import { type ParseTime, timeParser } from './parse-time.ts';
@@ -67,7 +68,7 @@ function fromPattern(
   { pattern, format }: Extract<TimeConfig, { type: 'pattern' }>,
   parse: ParseTime,
 ): ReadTime {
-  const expression = new RegExp(pattern);
+  const expression = boundedExpression(pattern);
   return ({ section, valueStart, valueEnd }) => {
     if (valueStart < 0) return 'the value is null';
     const text = section.toString('utf8', valueStart, Math.min(valueEnd, valueStart + MAX_PATTERN_BYTES));

@@ -48,3 +48,9 @@ describe('a field', () => {
 test('records without a key go to the partition that was named for them', () => {
   expect(partitionOf(null, { source: { field: 'x' }, partitions: 8, keyless: 5 })).toBe(5);
 });
+
+test('a pattern that takes a backtracking engine for ever is matched at once', () => {
+  const startedMs = performance.now();
+  expect(keyOf({ pattern: '^(a+)+$' }, `${'a'.repeat(5_000)}b`)).toBeNull();
+  expect(performance.now() - startedMs).toBeLessThan(5_000);
+});
