@@ -4,7 +4,7 @@ import type { PipelineConfig } from '../../shared/config/pipeline-config.ts';
 import { isPlainLines } from '../../shared/framing/framing.ts';
 import type { Keying } from '../../shared/framing/record-key.ts';
 import { rebuildIntent } from '../checkpoint/rebuild.ts';
-import type { Intent } from '../checkpoint/entries.ts';
+import type { Intent, IntentRange } from '../checkpoint/entries.ts';
 import type { OpenFile } from '../discover/file-system.ts';
 import type { PipelineCounts } from '../pipeline-counts.ts';
 import type { Partitioner } from '../publish/partitioner.ts';
@@ -40,8 +40,15 @@ export interface BatchBuilder {
   readonly maxRecordBytes: () => number;
   /** Builds lines of a file at once, with the settings of now. */
   readonly build: (segment: JobSegment) => Promise<Built>;
-  /** Builds an intent's records again from the files, none above `maxBatchBytes`; undefined when the bytes are gone. */
-  readonly rebuild: (intent: Intent, maxBatchBytes: number) => Promise<Built | undefined>;
+  /**
+   * Builds an intent's records again from the files, or from what is `held` of them, none above `maxBatchBytes`; undefined
+   * when the bytes are gone.
+   */
+  readonly rebuild: (
+    intent: Intent,
+    maxBatchBytes: number,
+    held?: ReadonlyMap<IntentRange, Uint8Array>,
+  ) => Promise<Built | undefined>;
 }
 
 export function createBatchBuilder(options: BatchBuilderOptions): BatchBuilder {
@@ -88,8 +95,8 @@ export function createBatchBuilder(options: BatchBuilderOptions): BatchBuilder {
       for (const part of parts) counts.encoded(part, oversize);
       return { parts, settings: now };
     },
-    rebuild: async (intent, maxBatchBytes) => {
-      const segments = await rebuildIntent(intent, options.reopen);
+    rebuild: async (intent, maxBatchBytes, held) => {
+      const segments = await rebuildIntent(intent, options.reopen, held);
       if (segments === undefined) return undefined;
       // With no limit it must be the same batch again; with one, no record may be above it.
       const limit = Number.isFinite(maxBatchBytes)

@@ -20,7 +20,7 @@ export interface OwnBatch {
 export type Sought = { producerIds: ReadonlySet<bigint> } | { host: string; pipeline: string };
 
 /** The largest batch of a pipeline, unpacked: batchBytes has a limit, and a record is little more than its line. */
-const MAX_UNPACKED_BYTES = 1024 ** 3;
+export const MAX_UNPACKED_BYTES = 1024 ** 3;
 
 /** Unpacks a batch; an argument, because it is work of other threads, during which a simulation must hold its clock. */
 export type Decompress = typeof decompressRecords;

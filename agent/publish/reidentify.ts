@@ -4,17 +4,18 @@
  */
 import type { Clock } from '../../shared/clock.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
-import type { Built } from '../batch/batch-builder.ts';
+import type { BatchBuilder, Built } from '../batch/batch-builder.ts';
 import type { EncodedPart } from '../batch/encode-batches.ts';
 import type { Journal } from '../checkpoint/journal.ts';
 import { advanceSequence } from '../checkpoint/sequence.ts';
 import type { Intent } from '../checkpoint/entries.ts';
+import { type HeldLines, heldLines } from './held-lines.ts';
+import type { Decompress } from './own-batches.ts';
 import type { IdentityLoss, SealedBatch } from './partition-sender.ts';
 import { type BatchSettings, sealPart, settingsOf, type Unsealed } from './seal.ts';
 import type { TopicWatch } from './topic-view.ts';
 
-/** Builds an intent's records again from the files, none above `maxBatchBytes`; undefined when the bytes are gone. */
-export type Rebuild = (intent: Intent, maxBatchBytes: number) => Promise<Built | undefined>;
+export type Rebuild = BatchBuilder['rebuild'];
 
 /** Why batches were replaced: a window that could not go on, a pipeline with another target, or files without the bytes. */
 export type ReplaceReason = IdentityLoss | 'other-target' | 'source-gone' | 'partly-gone' | 'lost-intents';
@@ -24,6 +25,7 @@ export interface ReidentifyOptions {
   topicWatch: TopicWatch;
   newProducerId(): Promise<{ producerId: bigint; producerEpoch: number } | undefined>;
   rebuild: Rebuild;
+  decompress: Decompress;
   /** The codec of new batches. */
   codec: Pick<BatchSettings, 'codec' | 'level'>;
   /** `records` may be in the topic twice now; `lostBytes` of files could not be built again. */
@@ -83,7 +85,7 @@ function unsealed({ intent, bytes, rawBytes, heldBytes }: SealedBatch): Unsealed
   return { part, settings: settingsOf(intent), heldBytes };
 }
 
-/** What takes the place of a refused batch: all of it, or the lines of those of its files that still have them. */
+/** What takes the place of a refused batch: its lines, as far as its files or the batch itself still have them. */
 async function builtAnew(
   refused: SealedBatch,
   why: 'too-large' | 'built-anew',
@@ -99,10 +101,12 @@ async function builtAnew(
   const anew = { ...intent, ...settings };
   const whole = await rebuild(anew, topicWatch.maxMessageBytes);
   if (whole !== undefined) return unsealedParts(whole);
-  const ranges = await rangesLeft(intent, rebuild);
+  const held = await heldLines(refused, options.decompress);
+  const ranges = await rangesLeft(intent, rebuild, held);
   const rest =
-    ranges.length === 0 ? undefined : await rebuild({ ...anew, ranges }, topicWatch.maxMessageBytes);
-  sayGone(refused, why, rest === undefined ? [] : ranges, options);
+    ranges.length === 0 ? undefined : await rebuild({ ...anew, ranges }, topicWatch.maxMessageBytes, held);
+  if (rest === undefined || ranges.length < intent.ranges.length)
+    sayGone(refused, why, rest === undefined ? [] : ranges, options);
   return rest === undefined ? [] : unsealedParts(rest);
 }
 
@@ -110,11 +114,15 @@ function unsealedParts({ parts, settings }: Built): Unsealed[] {
   return parts.map((part) => ({ part, settings, heldBytes: part.batch.length }));
 }
 
-/** The ranges of an intent whose bytes are still in their files. */
-export async function rangesLeft(intent: Intent, rebuild: Rebuild): Promise<Intent['ranges']> {
+/** The ranges of an intent whose bytes are still in their files, or held in memory. */
+export async function rangesLeft(
+  intent: Intent,
+  rebuild: Rebuild,
+  held?: HeldLines,
+): Promise<Intent['ranges']> {
   const left: Intent['ranges'] = [];
   for (const range of intent.ranges) {
-    if ((await rebuild({ ...intent, ranges: [range] }, Infinity)) !== undefined) left.push(range);
+    if ((await rebuild({ ...intent, ranges: [range] }, Infinity, held)) !== undefined) left.push(range);
   }
   return left;
 }

@@ -71,6 +71,20 @@ describe('the lines of an intent, read again', () => {
     expect(await rebuild(range(), range({ file: 'gone' }))).toBeUndefined();
   });
 
+  test('a range that is held in memory needs no file, also when its bytes were given away to a thread before', async () => {
+    const one = range();
+    const held = new Map([[one, Uint8Array.from(Buffer.from('123456789'))]]);
+    const rebuild = () =>
+      rebuildIntent(someIntent({ ranges: [one] }), () => Promise.resolve(undefined), held);
+    const [first] = (await rebuild())!;
+    const { buffer } = first!.bytes;
+    if (buffer instanceof ArrayBuffer) structuredClone(buffer, { transfer: [buffer] });
+    expect(first!.bytes).toHaveLength(0);
+    const [second] = (await rebuild())!;
+    expect(Buffer.from(second!.bytes).toString()).toBe('123456789');
+    expect(second).toMatchObject({ start: 0, end: 9, terminated: false, skipRest: true, fileOffset: 3 });
+  });
+
   test('a read error is thrown on, and the file closed', async () => {
     const file = memoryFile('---123456789');
     file.failsWith = 'EIO';
