@@ -38,10 +38,12 @@ test('a batch that waited longer than its topic takes (message.timestamp.before.
     timeoutMs: WAIT_MS,
     what: 'a batch without an acknowledgement',
   });
+  const closedByMs = Date.now();
   first.signal('SIGKILL');
   await first.exited();
 
-  const settings = { 'message.timestamp.before.max.ms': '1000' };
+  const MAX_AGE_MS = 1_000;
+  const settings = { 'message.timestamp.before.max.ms': String(MAX_AGE_MS) };
   await waitFor(
     async () => {
       try {
@@ -54,6 +56,10 @@ test('a batch that waited longer than its topic takes (message.timestamp.before.
     { timeoutMs: WAIT_MS, what: 'the topic made again' },
   );
   await waitFor(() => topicIsReady(bootstrap, topic, 1), { timeoutMs: WAIT_MS, what: topic });
+  await waitFor(() => Date.now() - closedByMs > 2 * MAX_AGE_MS, {
+    timeoutMs: WAIT_MS,
+    what: 'the batch to be older than the topic takes',
+  });
   const second = host.start();
   await arrived(topic, 300);
   await waitFor(async () => (await host.status('app'))?.lagBytes === 0, { timeoutMs: WAIT_MS, what: 'rest' });
