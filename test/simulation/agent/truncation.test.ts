@@ -1,7 +1,10 @@
 import { describe } from 'vitest';
 import { runFamily } from './seeds.ts';
 
-/** What was seen and then truncated is not all counted: growth counts once a read or a second look has confirmed it. */
+/**
+ * Not all is counted that was seen and never read: a process takes the number with it when it dies, and growth behind a
+ * truncation counts only once a read or a second look has shown that it was of the old content.
+ */
 const FORGIVEN = { uncountedBytes: 0 };
 
 describe('copytruncate, quiet and under load, and writers that leave holes: nothing is missing but what was truncated, and nothing is there twice', () => {
