@@ -25,7 +25,7 @@ interface World {
   host: AgentHost;
   log: NumberedLog;
   /** Beside the log. */
-  at(name: string): string;
+  readonly at: (name: string) => string;
 }
 
 async function world(yaml = 'partitioner:\n  stickyMs: 500\n'): Promise<World> {
@@ -40,15 +40,15 @@ async function world(yaml = 'partitioner:\n  stickyMs: 500\n'): Promise<World> {
 /** Waits until the lines came, ends the agent, and counts. */
 async function judge(
   column: string,
-  { topic, log, host }: World,
+  { topic, log, host, at }: World,
   agent: RunningSkald,
   /** Lines that no reader could miss. */
   sure = log.written,
 ) {
   const { written } = log;
   await waitFor(
-    async () => (await countRecords(topic)) >= sure && (await host.status('app'))?.lagBytes === 0,
-    { timeoutMs: 60_000, what: `${sure} lines in the topic, and all that the agent knows of` },
+    async () => (await countRecords(topic)) >= sure && (await host.hasCarried('app', at('app.log'))),
+    { timeoutMs: 60_000, what: `${sure} lines in the topic, and all that is in the log` },
   ).catch(() => {}); // the judgement says more
   agent.signal('SIGTERM');
   expect(await agent.exited()).toMatchObject({ code: 0 });

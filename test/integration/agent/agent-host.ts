@@ -1,5 +1,5 @@
 /** A host with files, one or more pipelines and an agent, as a user would set it up. */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findFreePorts, LOOPBACK } from '../../../scripts/stack/ports.ts';
 import { type RunningSkald, startSkald } from '../../support/run-skald.ts';
@@ -34,6 +34,8 @@ export interface AgentHost {
   start(): RunningSkald;
   /** The agent's own view of a pipeline; undefined while it does not answer. */
   status(pipeline: string): Promise<PipelineReport | undefined>;
+  /** Whether all that is in the file now, if there is one, is acknowledged, as well as everything else that the agent knows of. */
+  hasCarried(pipeline: string, path: string): Promise<boolean>;
   /** The sum of a metric over all labels that match; 0 while there is none. */
   metric(name: string, labels?: Record<string, string>): Promise<number>;
 }
@@ -98,17 +100,28 @@ ${kafka.map((line) => `  ${line}\n`).join('')}${defaultIntervals ? '' : SHORT_IN
     const answer = await fetch(`http://${LOOPBACK}:${port}${path}`, { signal: AbortSignal.timeout(5_000) });
     return answer.text();
   };
+  const statusOf = async (pipeline: string): Promise<PipelineReport | undefined> => {
+    try {
+      const report: { pipelines: PipelineReport[] } = JSON.parse(await get('/status'));
+      return report.pipelines.find((p) => p.pipeline === pipeline);
+    } catch {
+      return undefined;
+    }
+  };
   return {
     stateDir: stateDir!,
     logs: logs!,
     start: () => startSkald(['agent', '-c', config]),
-    status: async (pipeline) => {
-      try {
-        const report: { pipelines: PipelineReport[] } = JSON.parse(await get('/status'));
-        return report.pipelines.find((p) => p.pipeline === pipeline);
-      } catch {
-        return undefined;
-      }
+    status: statusOf,
+    hasCarried: async (pipeline, path) => {
+      const sizeBytes = await stat(path).then(
+        ({ size }) => size,
+        () => undefined,
+      );
+      const status = await statusOf(pipeline);
+      if (status === undefined || status.lagBytes > 0 || status.openIntents > 0) return false;
+      const file = status.files.find((one) => one.path === path);
+      return sizeBytes === undefined || file?.sizeBytes === sizeBytes;
     },
     metric: async (name, labels = {}) => {
       let sum = 0;

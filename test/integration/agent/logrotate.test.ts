@@ -31,13 +31,10 @@ async function setUp(directives: readonly string[]) {
 }
 
 async function allCarried(host: AgentHost): Promise<void> {
-  await waitFor(
-    async () => {
-      const status = await host.status('app');
-      return status?.lagBytes === 0 && status.openIntents === 0;
-    },
-    { timeoutMs: 90_000, what: 'everything is carried' },
-  );
+  await waitFor(() => host.hasCarried('app', join(host.logs, 'app', 'app.log')), {
+    timeoutMs: 90_000,
+    what: 'everything is carried',
+  });
 }
 
 const RENAMING = ['rotate 3', 'create 0644', 'nomail', 'missingok'];
