@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { type FsyncPolicy, type Journal, openJournal } from '../../../../agent/checkpoint/journal.ts';
 import { formatEntry, parseJournal } from '../../../../agent/checkpoint/journal-lines.ts';
@@ -148,6 +149,21 @@ describe('a journal that may lack its last entries', () => {
 });
 
 describe('recovery', () => {
+  test('a journal that the first version wrote gives its files, its open batches and the next free numbers', async () => {
+    const written = readFileSync(new URL('fixtures/journal-first-version.txt', import.meta.url));
+    const { journal, lines } = await open(memoryJournal(written));
+    expect(lines).toEqual([]);
+    const { state } = journal;
+    expect([...state.files.values()].map(({ path, offset }) => [path, offset])).toEqual([
+      ['/var/log/app.log.1', 5_000],
+      ['/var/log/app.log', 300],
+    ]);
+    expect([...state.open.values()]).toMatchObject([
+      { n: 8, partition: 3, producerId: 9_007_199_254_740_993n, baseSequence: 9, records: 1, codec: 'zstd' },
+    ]);
+    expect([state.nextFile, state.nextIntent]).toEqual([3, 9]);
+  });
+
   test('what was closed is what is opened, open intents with their 64-bit producer ids', async () => {
     const { file: disk, state } = await written();
     const { journal, lines } = await open(disk);
