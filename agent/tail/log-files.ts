@@ -13,15 +13,14 @@ import type { FileState } from '../checkpoint/entries.ts';
 import { filesOfOpenIntents } from '../checkpoint/state.ts';
 import type { DirectoryWatches } from '../discover/directory-watches.ts';
 import type { FileStat, FileSystem, OpenFile } from '../discover/file-system.ts';
-import { FINGERPRINT_BYTES, fingerprintOf } from '../discover/fingerprint.ts';
 import { absentFiles } from './absent-files.ts';
 import { createFileAttention } from './file-attention.ts';
 import { createFileAccess } from './file-access.ts';
-import { createFileNames, SLOW_LOOK_MS } from './file-names.ts';
+import { createContentLook } from './content-look.ts';
+import { createFileNames } from './file-names.ts';
 import { createDisplaced } from './displaced.ts';
-import { passHole } from './hole.ts';
 import { createKnownFiles } from './known-files.ts';
-import { isFinal, isLeft, type LogFile, newLogFile, type OpenLogFile } from './log-file.ts';
+import { type LogFile, newLogFile, type OpenLogFile } from './log-file.ts';
 import { createNewcomers, patienceMs } from './newcomers.ts';
 import type { OpenFiles } from './open-files.ts';
 import { reopenFile } from './reopen-file.ts';
@@ -78,8 +77,6 @@ export interface LogFiles {
 
 /** How often files that left the globs are looked for: they may have grown, or be gone and ready to be forgotten. */
 const ABSENT_INTERVAL_MS = 60_000;
-/** A renamed file that was quiet for a minute is looked into every six seconds. */
-const QUIET_SHARE = 0.1;
 /** So many new files are opened between two flushes of the journal. */
 const FLUSH_EVERY = 1_000;
 
@@ -317,73 +314,9 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     log,
   });
 
-  /** Writes down what identifies the file, as far as it was not known. */
-  const knowBetter = async (file: OpenLogFile, stat: FileStat): Promise<void> => {
-    const { fingerprint, id, bornNs } = file.state;
-    // A file that was made just now has not shown that it has a birth time (see nodeFileSystem).
-    if (bornNs === undefined && stat.bornNs !== undefined)
-      journal.append({ t: 'born', id, bornNs: stat.bornNs });
-    if (fingerprint.bytes >= FINGERPRINT_BYTES || file.sizeBytes <= fingerprint.bytes) return;
-    const wanted = Math.min(file.sizeBytes, FINGERPRINT_BYTES);
-    const better = await fingerprintOf(file.handle, wanted);
-    // Emptied after its size was seen, and before a byte of it was: nobody can say whether these bytes are in a copy.
-    if (better.bytes < wanted) file.sizeBytes = Math.max(better.bytes, file.position.offset);
-    journal.append({ t: 'fingerprint', id, fingerprint: better });
-    newcomers.note(file);
-  };
-
-  /** When nobody writes to the file any more, its end is a matter of time. */
-  const lookAgain = (file: LogFile, nowMs: number): void => {
-    if (file.unproven !== false && file.sizeBytes > 0) attention.later(file, pollIntervalMs);
-    else if (!isLeft(file)) attention.atItsEnd(file);
-    else {
-      const quietMs = nowMs - file.grewMs;
-      const untilBounds = [options.partialLineTimeoutMs, options.closeRotatedAfterMs]
-        .map((boundMs) => boundMs - quietMs)
-        .filter((ms) => ms > 0);
-      if (!file.detached && untilBounds.length === 0) return;
-      const waitMs = Math.max(pollIntervalMs, quietMs * QUIET_SHARE);
-      attention.later(file, Math.min(SLOW_LOOK_MS, waitMs, ...untilBounds));
-    }
-  };
-
-  /** Before a last line without a line break counts as whole, its file has left the globs without a doubt. */
-  const makeSure = (file: LogFile, nowMs: number): void => {
-    if (!file.detached || file.surelyLeft) return;
-    file.surelyLeft = file.detachedMs === -Infinity || names.scannedFromMs > file.detachedMs;
-    const isWaiting =
-      file.partialAtBytes !== undefined && nowMs - file.grewMs >= options.partialLineTimeoutMs;
-    if (isWaiting && !file.surelyLeft) names.scanSoon();
-  };
-
-  const pollOne = async (file: OpenLogFile, inOpenIntents: ReadonlySet<string>): Promise<void> => {
-    const nowMs = clock.monotonicMs();
-    const stat = await file.handle.stat();
-    file.waits = false;
-    const { state } = file;
-    if (!file.refused) await truncation.look(file, stat, nowMs);
-    if (file.state !== state) newcomers.note(file); // it begins with other bytes now
-    file.lookedMs = nowMs;
-    file.modifiedMs = stat.modifiedMs;
-    if (stat.sizeBytes !== file.sizeBytes) {
-      file.sizeBytes = stat.sizeBytes;
-      file.grewMs = nowMs;
-    }
-    if (file.unproven !== false) await newcomers.look(file, stat);
-    await passHole(file, options.framing, journal, options.onHole);
-    await knowBetter(file, stat);
-    makeSure(file, nowMs);
-    // Its last line will not be completed: read it again, as final.
-    if (isFinal(file, nowMs, options.partialLineTimeoutMs)) file.partialAtBytes = undefined;
-    const isRead = file.position.offset >= file.sizeBytes || file.refused;
-    const isOver = file.detached && isRead && nowMs - file.grewMs >= options.closeRotatedAfterMs;
-    if (isOver && !newcomers.isWaitedFor(file)) await letGo(file, stat.links, inOpenIntents);
-    if (isFollowed(file)) lookAgain(file, nowMs);
-  };
-
   const pollOrComplain = async (file: LogFile, inOpenIntents: ReadonlySet<string>): Promise<void> => {
     try {
-      await access.use(file, (open) => pollOne(open, inOpenIntents));
+      await access.use(file, (open) => lookInto(open, inOpenIntents));
     } catch (error) {
       const fields = { path: file.state.path, err: error };
       log.error(`poll ${file.state.id}`, fields, 'cannot look at a log file; trying again');
@@ -415,6 +348,16 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     },
     clock,
     logger,
+  });
+
+  const lookInto = createContentLook({
+    ...options,
+    names,
+    attention,
+    truncation,
+    newcomers,
+    isFollowed,
+    letGo,
   });
 
   const poll = async (): Promise<void> => {
