@@ -32,6 +32,7 @@ import type { PipelineStatus } from './pipeline-status.ts';
 import { createPipelineSet } from './pipeline-set.ts';
 import { startReloading } from './reload.ts';
 import { sharedClusters } from './shared-clusters.ts';
+import { keepHeapSmall } from './small-heap.ts';
 import { lockStateDirectory } from './state-lock.ts';
 import { STATUS_FILE, startStatusFile } from './status-file.ts';
 import { createOpenFiles } from './tail/open-files.ts';
@@ -125,6 +126,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
         encodeAhead: limits.encodeThreads + 1,
         budget: share,
         fs: nodeFileSystem,
+        onManyFiles: keepHeapSmall,
         clock,
         random,
         metrics,

@@ -60,6 +60,8 @@ export interface PipelineOptions {
   encodeAhead: number;
   budget: BudgetShare;
   fs: FileSystem;
+  /** The pipeline has so many files that what is known of them takes most of the memory. */
+  readonly onManyFiles: () => void;
   clock: Clock;
   random: Random;
   metrics: AgentMetrics;
@@ -127,6 +129,7 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     watches: watch === 'auto' ? options.watches : undefined,
     wakeNames: names.wake,
     wakeContents: contents.wake,
+    onManyFiles: options.onManyFiles,
     onLost: counts.lost,
     onHole: counts.hole,
     clock,

@@ -1,5 +1,4 @@
 import { resolve } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
 import type { RunningAgent } from '../agent/agent.ts';
 import { systemClock } from '../shared/clock.ts';
 import { readConfigText } from '../shared/config/config-text.ts';
@@ -22,9 +21,6 @@ export async function runAgent(file: string, terminal: Terminal): Promise<ExitCo
     const text = readConfigText(resolve(file));
     const config = loadAgentConfig(file, terminal.env);
     const logger = createLogger({ level: config.log.level });
-    // Lines live in buffers outside of V8's heap, which holds little but the names of files: it need not grow in advance.
-    // With ten thousand idle files this saves 40 of 170 MB. Before the agent is loaded, so that its threads have it too.
-    setFlagsFromString('--optimize-for-size');
     // Loaded here, so that the other commands start without the Kafka client.
     const { startAgent } = await import('../agent/agent.ts');
     return await runUntilStopped({

@@ -45,6 +45,8 @@ export interface LogFilesOptions {
   readonly wakeNames: () => void;
   /** `poll` has something to do. */
   readonly wakeContents: () => void;
+  /** There are so many files that what is known of them takes most of the memory. */
+  readonly onManyFiles: () => void;
   /** Bytes that went away unread. */
   readonly onLost: (bytes: number, reason: 'truncated' | 'read-error' | 'deleted') => void;
   /** Bytes of a hole, which nobody ever wrote, were passed over. */
@@ -79,6 +81,8 @@ export interface LogFiles {
 const ABSENT_INTERVAL_MS = 60_000;
 /** So many new files are opened between two flushes of the journal. */
 const FLUSH_EVERY = 1_000;
+/** So many new files are many. */
+const MANY_FILES = 1_000;
 
 export function createLogFiles(options: LogFilesOptions): LogFiles {
   const { fs, journal, clock, logger, log, openFiles, pollIntervalMs } = options;
@@ -174,6 +178,7 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     holder: FileState | undefined,
   ): Promise<LogFile | 'gone' | 'refused'> => {
     if ((opened += 1) % FLUSH_EVERY === 0) await journal.flush();
+    if (opened === MANY_FILES) options.onManyFiles();
     const predecessor = holder ?? formerHolders.get(path);
     const before = predecessor === undefined ? undefined : files.get(predecessor.key);
     if (before !== undefined) attention.soon(before); // its last lines come first

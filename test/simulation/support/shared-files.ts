@@ -10,6 +10,7 @@ export function sharedFiles(fs: FileSystem, clock: Clock, limits: { maxOpenFiles
   const log = repeatedLog({ logger: silentLogger, clock, intervalMs: 60_000 });
   return {
     fs,
+    onManyFiles: () => {},
     openFiles: createOpenFiles(fs, limits.maxOpenFiles ?? 100),
     watches: createDirectoryWatches({ fs, maxWatches: 100, clock, log }),
   };

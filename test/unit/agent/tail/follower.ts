@@ -56,6 +56,7 @@ export async function follower(directory: string, options: FollowerOptions = {})
     const files = createLogFiles({
       fs,
       journal,
+      onManyFiles: () => {},
       openFiles,
       watches:
         options.watch === true ? createDirectoryWatches({ fs, maxWatches: 100, clock, log }) : undefined,
