@@ -1,6 +1,6 @@
 /**
  * Columns of Parquet, encoded PLAIN (github.com/apache/parquet-format, Encodings.md). Bytes go from the
- * record to the page without an object in between; decision 6 says why that is ours and the rest a library's.
+ * record to the page without an object in between; decision 9 says why that is ours and the rest a library's.
  */
 import { isUtf8 } from 'node:buffer';
 import type { SchemaElement } from 'hyparquet';
