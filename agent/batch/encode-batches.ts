@@ -2,7 +2,6 @@
  * Records to finished record batches, none above the size that the topic takes. Pure: the same job gives the same bytes,
  * which is what lets a crashed agent send exactly the batch that it may have sent before.
  */
-import type { LineEncoding } from '../../shared/framing/framing.ts';
 import type { Keying } from '../../shared/framing/record-key.ts';
 import { crc32c } from '../../shared/wire/crc32c.ts';
 import { encodeKeyedLines } from '../../shared/wire/encode-keyed.ts';
@@ -12,7 +11,7 @@ import {
   type LineBatchOptions,
   type LineSegment,
 } from '../../shared/wire/encode-lines.ts';
-import { MARK_BYTES } from '../checkpoint/entries.ts';
+import { type IntentRange, MARK_BYTES } from '../checkpoint/entries.ts';
 import { halve } from './halve.ts';
 
 /** A segment, and what comes after it. */
@@ -32,18 +31,8 @@ export interface EncodeJob {
   keying?: (Keying & { slot?: number }) | undefined;
 }
 
-export interface EncodedRange {
-  fileId: string;
-  start: number;
-  end: number;
-  terminated: boolean;
-  skipRest: boolean;
-  crc32c: number;
-  tail?: number;
-  insideBytes?: number | undefined;
-  restBytes?: number | undefined;
-  encoding?: LineEncoding | undefined;
-}
+/** What an intent keeps of a range. */
+export type EncodedRange = Omit<IntentRange, 'file'> & { fileId: string };
 
 export interface EncodedPart {
   /** A RecordBatch that is not sealed yet; empty when every record was dropped. */
