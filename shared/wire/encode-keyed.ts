@@ -10,8 +10,9 @@ import {
 } from './encode-lines.ts';
 import { encodeRecordBatch, type RecordInput } from './encode-records.ts';
 import { encodeProvenance, type Provenance, PROVENANCE_HEADER } from './provenance.ts';
+import { readAppended } from './record-sink.ts';
 import { putBackScratch } from './scratch.ts';
-import { type Cursor, readVarint } from './varint.ts';
+import type { Cursor } from './varint.ts';
 
 export interface KeyedBatch extends EncodedBatch {
   /** The partition of all of its records. */
@@ -70,7 +71,7 @@ function deal(framed: FramedSegments, keying: Keying, only: number | undefined):
   const cursor: Cursor = { bytes: sink.scratch, at: firstAt, limit: sink.at };
   for (const [index, range] of provenance.ranges.entries()) {
     for (let i = 0; i < range.records; i++) {
-      const [start, end] = readFramed(cursor);
+      const [start, end] = readAppended(cursor);
       const key = find(sink.scratch, start, end);
       const slot = partitionOf(key, keying);
       if (only !== undefined && slot !== only) continue;
@@ -87,16 +88,4 @@ function deal(framed: FramedSegments, keying: Keying, only: number | undefined):
 function newHand(provenance: Provenance, slot: number): Hand {
   const ranges = provenance.ranges.map((range) => ({ ...range, records: 0, ofRecords: range.records }));
   return { records: [], provenance: { ...provenance, slot, ranges }, rawBytes: 0 };
-}
-
-/** Where the value of the record lies at which the cursor stands; moves on to the next one. See record-sink.ts. */
-function readFramed(cursor: Cursor): [start: number, end: number] {
-  readVarint(cursor); // length of the record
-  cursor.at += 2; // attributes, timestamp delta
-  readVarint(cursor); // offset delta
-  cursor.at += 1; // null key
-  const valueBytes = readVarint(cursor);
-  const start = cursor.at;
-  cursor.at = start + valueBytes + 1; // header count
-  return [start, start + valueBytes];
 }

@@ -7,10 +7,10 @@ import { crc32c } from './crc32c.ts';
 import { frameRecords, lineEncodingOf } from './frame-records.ts';
 import { PROVENANCE_HEADER, type Provenance, encodeProvenance, sizeOfProvenance } from './provenance.ts';
 import { RECORDS_AT, writeBatchHeader } from './record-batch.ts';
-import type { OversizePolicy, RecordSink } from './record-sink.ts';
+import { type OversizePolicy, readAppended, type RecordSink } from './record-sink.ts';
 import { type RecordFields, sizeOfRecord, writeRecord } from './record.ts';
 import { putBackScratch, takeScratch } from './scratch.ts';
-import { type Cursor, readVarint } from './varint.ts';
+import type { Cursor } from './varint.ts';
 
 /** Whole records of one file as they stand in it, such as lines: bytes[start, end). */
 export interface LineSegment {
@@ -194,18 +194,15 @@ function startSink(
  */
 function addProvenance(scratch: Buffer, firstAt: number, provenance: Provenance): number {
   const cursor: Cursor = { bytes: scratch, at: firstAt, limit: scratch.length };
-  const bodyBytes = readVarint(cursor);
-  const end = cursor.at + bodyBytes;
-  cursor.at += 4; // attributes, timestamp delta 0, offset delta 0, null key
-  const valueBytes = readVarint(cursor);
+  const [valueStart, valueEnd] = readAppended(cursor);
   const record: RecordFields = {
     timestampDeltaMs: 0,
     offsetDelta: 0,
     key: null,
-    value: Buffer.from(scratch.subarray(cursor.at, cursor.at + valueBytes)),
+    value: Buffer.from(scratch.subarray(valueStart, valueEnd)),
     headers: [{ key: PROVENANCE_HEADER, value: encodeProvenance(provenance) }],
   };
-  const start = end - sizeOfRecord(record);
+  const start = cursor.at - sizeOfRecord(record);
   writeRecord(scratch, start, record);
   return start;
 }

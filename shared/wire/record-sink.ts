@@ -1,6 +1,6 @@
 /** A batch's records while they are being built, without an object for any of them. */
 import { growScratch } from './scratch.ts';
-import { sizeOfVarint, writeVarint } from './varint.ts';
+import { type Cursor, readVarint, sizeOfVarint, writeVarint } from './varint.ts';
 
 /** Two lengths and an offset delta of five bytes each, and four single bytes. */
 const MAX_RECORD_OVERHEAD_BYTES = 19;
@@ -83,4 +83,16 @@ function beginRecord(sink: RecordSink, valueBytes: number): number {
 function endRecord(sink: RecordSink, at: number): void {
   sink.scratch[at] = 0;
   sink.at = at + 1;
+}
+
+/** Where the value lies of the appended record at which the cursor stands, which moves on to the next one. */
+export function readAppended(cursor: Cursor): [start: number, end: number] {
+  readVarint(cursor); // length of the record
+  cursor.at += 2; // attributes, timestamp delta
+  readVarint(cursor); // offset delta
+  cursor.at += 1; // null key
+  const valueBytes = readVarint(cursor);
+  const start = cursor.at;
+  cursor.at = start + valueBytes + 1; // header count
+  return [start, start + valueBytes];
 }
