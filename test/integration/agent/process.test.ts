@@ -1,6 +1,6 @@
 /** What a machine does to the agent's process and to its state directory. */
 import { execFileSync } from 'node:child_process';
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { judgeTopic } from '../../support/judge-topic.ts';
@@ -152,27 +152,38 @@ test('killed, and a bit of the journal flips: said, the damaged journal is kept,
 test('no descriptors left for more files or connections: said, and everything comes when there are some', async () => {
   const topic = await freshTopic({ partitions: 3 });
   const host = await agentHost({ app: { topic } });
-  const files = 200;
+  const files = 100;
+  const pathOf = (n: number): string => join(host.logs, 'app', `${n}.log`);
+  await writeFile(pathOf(0), '');
   const agent = host.start();
-  await waitFor(() => host.status('app'), { timeoutMs: 20_000, what: 'the agent answers' });
-  const { length: used } = await readdir(`/proc/${agent.pid}/fd`);
+  // From here on the first file is open, and nothing has been sent: there is no connection yet to send batches over.
+  await waitFor(async () => (await host.status('app'))?.files.length === 1, {
+    timeoutMs: 60_000,
+    what: 'the agent follows the first file',
+  });
   const limit = (descriptors: number): void => {
     execFileSync('prlimit', [`--pid=${agent.pid}`, `--nofile=${descriptors}:`]); // the soft limit
   };
-  limit(used + 20);
-  for (let n = 0; n < files; n += 1) {
-    await writeFile(join(host.logs, 'app', `${n}.log`), `${n} 1 first\n${n} 2 second\n`);
-  }
-  await waitFor(() => agent.stderr().includes('EMFILE'), {
-    timeoutMs: 30_000,
-    what: 'the agent says that it has no descriptors left',
-  });
+  // Descriptors below that number are taken (getrlimit(2), RLIMIT_NOFILE), whatever else the agent closes meanwhile.
+  limit(3);
+  const write = (n: number): Promise<void> => appendFile(pathOf(n), `${n} 1 first\n${n} 2 second\n`);
+  const says = (text: string): Promise<unknown> =>
+    waitFor(() => agent.stderr().includes(text), {
+      timeoutMs: 90_000, // what was said a moment ago with another reason is said again after a minute
+      what: `the agent says: ${text}`,
+    });
+  // One after the other: who wants to open a file closes another one first, and that may be the first file, unread.
+  await write(0);
+  await says('connect EMFILE');
+  for (let n = 1; n < files; n += 1) await write(n);
+  await says('no more files can be opened');
+  expect(await countRecords(topic)).toBe(0);
   limit(4_096);
   await waitFor(async () => (await countRecords(topic)) >= 2 * files, {
-    timeoutMs: 30_000,
+    timeoutMs: 60_000,
     what: 'all lines in the topic',
   });
   agent.signal('SIGTERM');
   expect(await agent.exited()).toMatchObject({ code: 0 });
   expect(await countRecords(topic)).toBe(2 * files);
-}, 120_000);
+}, 300_000);
