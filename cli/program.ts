@@ -7,6 +7,7 @@ import { DEFAULT_TRANSPORTER_FILE } from '../shared/config/transporter-config.ts
 import { EXIT } from './exit-code.ts';
 import type { Terminal } from './terminal.ts';
 import { runTransporter } from './transporter.ts';
+import { leaveTransporterGroup } from './transporter-leave.ts';
 import { packageVersion, versionText } from './version.ts';
 
 const EXIT_CODES = `
@@ -116,7 +117,7 @@ Exit codes:
 }
 
 function addTransporter(program: Command, terminal: Terminal, leave: (code: number) => void): void {
-  program
+  const transporter = program
     .command('transporter')
     .description('carry topics from Kafka to the store, until SIGTERM or Ctrl-C')
     .addOption(configOption().default(DEFAULT_TRANSPORTER_FILE))
@@ -124,8 +125,9 @@ function addTransporter(program: Command, terminal: Terminal, leave: (code: numb
       'after',
       `
 It is one worker of its consumer group: start as many as the load needs, each with its own member name. The first SIGTERM
-or Ctrl-C stops fetching, stores and commits what it holds up to shutdownTimeoutMs, and leaves the group; the second ends
-it at once. Either way every record is stored once.
+or Ctrl-C stops fetching, and stores and commits what it holds up to shutdownTimeoutMs; the second ends it at once. Either
+way every record is stored once. Its partitions wait for its return until sessionTimeoutMs are over, unless leaveOnStop
+says that it does not come back.
 
 Examples:
   skald transporter
@@ -134,6 +136,29 @@ Examples:
 ${EXIT_CODES}`,
     )
     .action(async ({ config }: { config: string }) => leave(await runTransporter(config, terminal)));
+  transporter
+    .command('leave')
+    .description('give the partitions of a worker that is gone for good to the others at once')
+    .addOption(configOption().default(DEFAULT_TRANSPORTER_FILE))
+    .option('--member <name>', 'the worker; by default the member of the configuration file')
+    .addHelpText(
+      'after',
+      `
+It takes the worker out of its consumer group, without waiting for sessionTimeoutMs. One that runs all the same joins again.
+
+Examples:
+  skald transporter leave
+  skald transporter leave --member worker-7
+
+Exit codes:
+  0    it has left
+  1    the group has no such member, or Kafka cannot be asked`,
+    )
+    .action(async (options: { member?: string }, command: Command) => {
+      // Both commands have -c, and commander gives a value before `leave` to the outer one.
+      const { config } = command.optsWithGlobals<{ config: string }>();
+      leave(await leaveTransporterGroup(config, options, terminal));
+    });
 }
 
 function addCheckConfig(program: Command, terminal: Terminal, leave: (code: number) => void): void {

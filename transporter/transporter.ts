@@ -31,8 +31,8 @@ export interface RunningTransporter {
   /** Port of the status server; undefined when it is off. */
   readonly statusPort: number | undefined;
   /**
-   * Stops fetching, stores and commits what it has up to `shutdownTimeoutMs`, leaves the group, and lets go
-   * of everything. Twice is fine.
+   * Stops fetching, stores and commits what it has up to `shutdownTimeoutMs`, leaves the group if `leaveOnStop` says
+   * so, and lets go of everything. Twice is fine.
    */
   close(): Promise<void>;
   /** Resolves after `close`; rejects when the transporter cannot go on. */
@@ -135,13 +135,11 @@ function refreshMetrics(metrics: TransporterMetrics, worker: Worker, clock: Cloc
   metrics.lagRecords.reset();
   metrics.assignedPartitions.reset();
   metrics.oldestUncommittedSeconds.reset();
-  const oldest = new Map<string, number>();
   for (const { topic, partition, highWatermark, committedOffset, oldestMs } of all) {
     metrics.assignedPartitions.inc({ topic });
     const ageMs = oldestMs === undefined ? 0 : clock.monotonicMs() - oldestMs;
-    oldest.set(topic, Math.max(oldest.get(topic) ?? 0, ageMs));
+    metrics.oldestUncommittedSeconds.set({ topic, partition }, ageMs / 1000);
     if (highWatermark === undefined || committedOffset === undefined) continue;
     metrics.lagRecords.set({ topic, partition }, Math.max(0, highWatermark - committedOffset));
   }
-  for (const [topic, ageMs] of oldest) metrics.oldestUncommittedSeconds.set({ topic }, ageMs / 1000);
 }

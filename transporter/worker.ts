@@ -157,6 +157,7 @@ export function startWorker(options: WorkerOptions): Worker {
     sessionTimeoutMs: config.sessionTimeoutMs,
     rebalanceTimeoutMs: config.rebalanceTimeoutMs,
     heartbeatIntervalMs: config.heartbeatIntervalMs,
+    leaveOnClose: config.leaveOnStop,
     assignerName: ASSIGNER_NAME,
     owned: () => [...flows.values()].map(({ topic, partition }) => ({ topic, partition })),
     assign: async (members) => {
@@ -165,7 +166,11 @@ export function startWorker(options: WorkerOptions): Worker {
     },
     onAssigned: (member, partitions) => {
       metrics.rebalances.inc();
-      ownership.onAssigned(member, partitions);
+      // Others may still have a topic that this worker's file does not name any more.
+      ownership.onAssigned(
+        member,
+        partitions.filter(({ topic }) => topics.has(topic)),
+      );
     },
     onLost: () => ownership.onLost(),
     logger,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { clusterConfigSchema, type ClusterConfig } from './cluster-config.ts';
 import type { Ec2Placement } from './ec2-placement.ts';
-import { bytes, choice, count, durationMs, pattern, whenParsed, type DeepReadonly } from './fields.ts';
+import { bytes, choice, count, durationMs, flag, pattern, whenParsed, type DeepReadonly } from './fields.ts';
 import { chunkSchema, objectsSchema, topicSchema } from './objects-config.ts';
 import { logSchema, rackFields, refuseTwoRacks, statusSchema, whenRackParsed } from './process-config.ts';
 import { storeConfigSchema } from './store-config.ts';
@@ -112,6 +112,10 @@ export const transporterConfigSchema = z
       max: 3_600_000,
       default: '60s',
     }),
+    leaveOnStop: flag(
+      'Whether the group deals out the partitions of this worker as soon as it stops, instead of keeping them for its return ' +
+        'within `sessionTimeoutMs`. For workers that do not come back under the same name, as in a fleet that scales by itself.',
+    ).default(false),
     limits: limitsSchema,
     status: statusSchema(9465),
     shutdownTimeoutMs: durationMs(

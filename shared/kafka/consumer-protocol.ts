@@ -16,6 +16,14 @@ export interface Subscription {
   /** What the member had before this rebalance; lets the assigner move as little as possible. */
   owned: TopicPartition[];
   rack: string | undefined;
+  /** Whatever else the member wants to say. */
+  userData?: string | undefined;
+}
+
+export interface Assignment {
+  partitions: TopicPartition[];
+  /** Whatever else the leader wants to say; undefined when nothing. */
+  userData?: string | undefined;
 }
 
 const SUBSCRIPTION_VERSION = 3;
@@ -36,10 +44,21 @@ function readPartitions(reader: ProtocolReader): TopicPartition[] {
     .flat();
 }
 
+/** Null, of length -1, when there is none. */
+function writeUserData(writer: ProtocolWriter, userData: string | undefined): void {
+  if (userData === undefined) writer.int32(-1);
+  else writer.bytes(Buffer.from(userData));
+}
+
+function readUserData(reader: ProtocolReader): string | undefined {
+  const bytes = reader.bytes();
+  return bytes.length === 0 ? undefined : bytes.toString();
+}
+
 export function encodeSubscription(subscription: Subscription): Buffer {
   const writer = new ProtocolWriter();
   writer.int16(SUBSCRIPTION_VERSION).array(subscription.topics, (topic) => writer.string(topic));
-  writer.int32(-1); // no user data
+  writeUserData(writer, subscription.userData);
   writePartitions(writer, subscription.owned);
   writer.int32(-1).nullableString(subscription.rack); // generation id: not used, offsets tell who is right
   return writer.finish();
@@ -50,23 +69,24 @@ export function decodeSubscription(bytes: Buffer): Subscription {
   const reader = new ProtocolReader(bytes);
   const version = reader.int16();
   const topics = reader.array(() => reader.string());
-  reader.bytes(); // user data
+  const userData = readUserData(reader);
   const owned = version >= 1 ? readPartitions(reader) : [];
   if (version >= 2) reader.int32();
-  return { topics, owned, rack: version >= 3 ? reader.nullableString() : undefined };
+  return { topics, owned, rack: version >= 3 ? reader.nullableString() : undefined, userData };
 }
 
-export function encodeAssignment(partitions: readonly TopicPartition[]): Buffer {
+export function encodeAssignment({ partitions, userData }: Assignment): Buffer {
   const writer = new ProtocolWriter();
   writer.int16(ASSIGNMENT_VERSION);
   writePartitions(writer, partitions);
-  writer.int32(-1); // no user data
+  writeUserData(writer, userData);
   return writer.finish();
 }
 
-export function decodeAssignment(bytes: Buffer): TopicPartition[] {
-  if (bytes.length === 0) return [];
+/** No bytes are what a member gets that the leader did not know of: no partitions. */
+export function decodeAssignment(bytes: Buffer): Assignment {
+  if (bytes.length === 0) return { partitions: [] };
   const reader = new ProtocolReader(bytes);
   reader.int16();
-  return readPartitions(reader);
+  return { partitions: readPartitions(reader), userData: readUserData(reader) };
 }

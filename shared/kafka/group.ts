@@ -4,6 +4,7 @@
  * see docs/decisions/0002-own-group-membership.md.
  * Source: https://kafka.apache.org/protocol and KIP-62 (heartbeats), KIP-345 (static members), KIP-394 (member id required).
  */
+import { createHash } from 'node:crypto';
 import { backoffMs, type Clock, type Random } from '../clock.ts';
 import { isSkaldError, messageOf, SkaldError } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -12,17 +13,13 @@ import {
   decodeSubscription,
   encodeAssignment,
   encodeSubscription,
+  type Subscription,
   type TopicPartition,
 } from './consumer-protocol.ts';
 import type { Coordinator, GroupMember } from './coordinator.ts';
 import { KafkaCode, kafkaError } from './error-codes.ts';
-import {
-  heartbeatRequest,
-  type JoinAnswer,
-  joinGroupRequest,
-  leaveGroupRequest,
-  syncGroupRequest,
-} from './requests/group.ts';
+import { leaveGroup } from './leave-group.ts';
+import { heartbeatRequest, type JoinAnswer, joinGroupRequest, syncGroupRequest } from './requests/group.ts';
 
 export interface MemberSubscription {
   memberId: string;
@@ -41,6 +38,11 @@ export interface GroupOptions {
   sessionTimeoutMs: number;
   rebalanceTimeoutMs: number;
   heartbeatIntervalMs: number;
+  /**
+   * Whether `close` gives the partitions to the others at once. Otherwise a static member stays on the coordinator's
+   * list until its session ends, and finds its partitions when it is back by then.
+   */
+  leaveOnClose: boolean;
   /** Name of the assigner; all members of a group must use the same one. */
   assignerName: string;
   /** What this member holds now; asked at each join. */
@@ -66,7 +68,7 @@ export interface GroupMembership {
   rejoin(): void;
   /** Resolves after `close`; rejects when membership is impossible, for example with a second process of the same static id. */
   readonly done: Promise<void>;
-  /** Leaves at once when dynamic; a static member stays on the coordinator's list until its session ends. */
+  /** Twice is fine. */
   close(): Promise<void>;
 }
 
@@ -98,6 +100,12 @@ function check(doing: string, groupId: string, code: number): void {
   });
 }
 
+/** What an assignment depends on of each member: the leader says it back, so that a member sees an old one. */
+function termsOf({ topics, rack }: Pick<Subscription, 'topics' | 'rack'>): string {
+  const text = JSON.stringify([topics.toSorted(), rack]);
+  return createHash('sha256').update(text).digest('base64url').slice(0, 16);
+}
+
 /** Joins and stays joined until `close`. Callbacks run on this loop, so they must be quick. */
 export function joinGroup(coordinator: Coordinator, options: GroupOptions): GroupMembership {
   const { groupId, groupInstanceId, logger, clock, random } = options;
@@ -126,6 +134,9 @@ export function joinGroup(coordinator: Coordinator, options: GroupOptions): Grou
               topics: options.topics,
               owned: options.owned(),
               rack: options.rack,
+              // Other bytes than those of the first join: what a coordinator has from a member already, it does not
+              // deal out anew for.
+              userData: memberId === '' ? undefined : memberId,
             }),
           },
         ],
@@ -135,6 +146,28 @@ export function joinGroup(coordinator: Coordinator, options: GroupOptions): Grou
 
   const join = async (): Promise<GroupMember> => {
     asked.rejoin = false;
+    let { member, isLeader, assignment } = await joinAndSync();
+    // A static member that is back gets what was dealt out for the one that it was, even when its topics or its rack are
+    // others now. The coordinator takes notice when it joins once more.
+    const terms = termsOf(options);
+    if ((assignment.userData ?? terms) !== terms) ({ member, isLeader, assignment } = await joinAndSync());
+    const { partitions } = assignment;
+    current = member;
+    logger.info(
+      {
+        group: groupId,
+        generation: member.generationId,
+        memberId,
+        leader: isLeader,
+        partitions: partitions.length,
+      },
+      'joined the group',
+    );
+    options.onAssigned(member, partitions);
+    return member;
+  };
+
+  const joinAndSync = async () => {
     let joined = await sendJoin();
     if (joined.errorCode === KafkaCode.MEMBER_ID_REQUIRED) {
       memberId = joined.memberId; // KIP-394: a dynamic member asks for an id first
@@ -145,12 +178,16 @@ export function joinGroup(coordinator: Coordinator, options: GroupOptions): Grou
     const member: GroupMember = { groupId, groupInstanceId, memberId, generationId: joined.generationId };
 
     let assignments: { memberId: string; assignment: Uint8Array }[] = [];
-    if (joined.leader === memberId && joined.members.length > 0) {
+    const isLeader = joined.leader === memberId;
+    if (isLeader && joined.members.length > 0) {
       const members = joined.members.map((m) => ({ ...m, ...decodeSubscription(m.metadata) }));
       const assigned = await options.assign(members);
       assignments = members.map((m) => ({
         memberId: m.memberId,
-        assignment: encodeAssignment(assigned.get(m.memberId) ?? []),
+        assignment: encodeAssignment({
+          partitions: assigned.get(m.memberId) ?? [],
+          userData: termsOf(m),
+        }),
       }));
     }
     const { rebalanceTimeoutMs } = options;
@@ -160,20 +197,7 @@ export function joinGroup(coordinator: Coordinator, options: GroupOptions): Grou
       (answer) => answer.errorCode,
     );
     check('SyncGroup', groupId, synced.errorCode);
-    current = member;
-    const partitions = decodeAssignment(synced.assignment);
-    logger.info(
-      {
-        group: groupId,
-        generation: member.generationId,
-        memberId,
-        leader: joined.leader === memberId,
-        partitions: partitions.length,
-      },
-      'joined the group',
-    );
-    options.onAssigned(member, partitions);
-    return member;
+    return { member, isLeader, assignment: decodeAssignment(synced.assignment) };
   };
 
   const beatUntilRebalance = async (member: GroupMember): Promise<void> => {
@@ -249,16 +273,14 @@ export function joinGroup(coordinator: Coordinator, options: GroupOptions): Grou
       stop.abort();
       wake.abort();
       current = undefined;
-      if (memberId !== '' && groupInstanceId === undefined) {
+      if (memberId !== '' && options.leaveOnClose) {
         try {
-          await coordinator.send(
-            'control',
-            leaveGroupRequest({ groupId, memberId, groupInstanceId }),
-            (answer) => answer.errorCode,
-          );
+          await leaveGroup(coordinator, { groupId, memberId, groupInstanceId });
         } catch (error) {
-          // The coordinator will notice by the session time-out.
-          logger.debug({ group: groupId, err: error }, 'could not leave the group');
+          logger.warn(
+            { group: groupId, err: error },
+            'could not leave the group: others get the partitions when the session ends',
+          );
         }
       }
     },

@@ -160,9 +160,9 @@ export const TRANSPORTER_METRICS = {
   oldestUncommittedSeconds: {
     type: 'gauge',
     name: 'skald_transporter_oldest_uncommitted_age_seconds',
-    help: 'Age of the oldest record that was fetched and is not committed; 0 when there is none.',
+    help: 'Time since the oldest record came that was fetched and is not committed, of an assigned partition; 0 when there is none.',
     unit: 'seconds',
-    labels: ['topic'],
+    labels: ['topic', 'partition'],
   },
   assignedPartitions: {
     type: 'gauge',

@@ -129,6 +129,7 @@ export function heartbeatRequest(
   };
 }
 
+/** For one member; its own error code counts as the answer's. */
 export function leaveGroupRequest(options: MemberRef): KafkaRequest<{ errorCode: number }> {
   return {
     apiKey: 13,
@@ -140,7 +141,13 @@ export function leaveGroupRequest(options: MemberRef): KafkaRequest<{ errorCode:
     },
     decode: (reader) => {
       reader.int32(); // throttle time
-      return { errorCode: reader.int16() };
+      const errorCode = reader.int16();
+      const members = reader.array(() => {
+        reader.string();
+        reader.nullableString();
+        return reader.int16();
+      });
+      return { errorCode: errorCode || (members.find((code) => code !== 0) ?? 0) };
     },
   };
 }

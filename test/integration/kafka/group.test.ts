@@ -52,6 +52,7 @@ function join(groupId: string, topic: string, groupInstanceId?: string): Worker 
     sessionTimeoutMs: SESSION_MS,
     rebalanceTimeoutMs: 10_000,
     heartbeatIntervalMs: 200,
+    leaveOnClose: groupInstanceId === undefined,
     assignerName: 'in-turn',
     owned: () => [],
     assign: inTurn(topic),

@@ -9,6 +9,8 @@ import { sharedStack } from '../../support/shared-stack.ts';
 
 export interface TransporterFile {
   topic: string;
+  /** Further ones. */
+  moreTopics?: string[];
   group: string;
   prefix: string;
   rack?: string;
@@ -18,10 +20,14 @@ export interface TransporterFile {
   stack?: Pick<SharedStack, 'bootstrap' | 's3'>;
   /** YAML of the status server; none when absent. */
   status?: string;
-  /** YAML keys that are different from the usual ones of a chunk. */
+  /** YAML keys of a chunk, instead of those that cut it soon. */
   chunk?: string[];
   /** YAML keys of the objects, such as `codec: gzip`. */
   objects?: string[];
+  /** 6s when absent, the least that a broker allows by default. */
+  session?: string;
+  /** YAML keys of the whole file, such as `leaveOnStop: true`. */
+  settings?: string[];
 }
 
 /** Writes the small file that a user writes, with chunks that are cut soon, and returns its path. */
@@ -51,14 +57,13 @@ group: ${file.group}
 member: ${name}
 rack: ${file.rack ?? 'rack-a'}
 topics:
-  - topic: ${file.topic}
-objects:
+${[file.topic, ...(file.moreTopics ?? [])].map((topic) => `  - topic: ${topic}\n`).join('')}objects:
   prefix: ${file.prefix}
 ${indented(file.objects ?? [])}chunk:
-${indented(['maxBytes: 64KiB', ...(file.chunk ?? ['maxAgeMs: 1s'])])}sessionTimeoutMs: 6s
+${indented(file.chunk ?? ['maxBytes: 64KiB', 'maxAgeMs: 1s'])}sessionTimeoutMs: ${file.session ?? '6s'}
 heartbeatIntervalMs: 500ms
 status: ${file.status ?? 'false'}
-${store}`,
+${(file.settings ?? []).map((line) => `${line}\n`).join('')}${store}`,
   );
   return path;
 }

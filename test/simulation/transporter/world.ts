@@ -175,6 +175,7 @@ export function workerConfig(
     sessionTimeoutMs: 10_000,
     heartbeatIntervalMs: 1000,
     rebalanceTimeoutMs: 20_000,
+    leaveOnStop: false,
     limits: { memoryBytes: 32 * 1024 * 1024, decodeThreads: 1 },
     status: false,
     shutdownTimeoutMs: 10_000,

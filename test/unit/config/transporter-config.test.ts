@@ -72,6 +72,7 @@ test('three lines are enough; everything else has the default that the design na
     sessionTimeoutMs: 30_000,
     heartbeatIntervalMs: 3000,
     rebalanceTimeoutMs: 60_000,
+    leaveOnStop: false,
     limits: { memoryBytes: 268_435_456, decodeThreads: 8 },
     status: { host: '127.0.0.1', port: 9465 },
     shutdownTimeoutMs: 30_000,

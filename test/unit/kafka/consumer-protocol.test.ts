@@ -73,20 +73,32 @@ describe('a subscription', () => {
 
 describe('an assignment', () => {
   test("is encoded as Kafka's own library encodes version 0", () => {
-    expect(encodeAssignment(ASSIGNED).toString('hex')).toBe(kafkaMessage('assignment-0').toString('hex'));
+    expect(encodeAssignment({ partitions: ASSIGNED }).toString('hex')).toBe(
+      kafkaMessage('assignment-0').toString('hex'),
+    );
   });
 
   test.each([0, 3])('of version %i is read', (version) => {
-    expect(decodeAssignment(kafkaMessage(`assignment-${version}`))).toEqual(ASSIGNED);
+    expect(decodeAssignment(kafkaMessage(`assignment-${version}`)).partitions).toEqual(ASSIGNED);
   });
 
   test('of no bytes is of no partitions: the leader forgot this member', () => {
-    expect(decodeAssignment(Buffer.alloc(0))).toEqual([]);
+    expect(decodeAssignment(Buffer.alloc(0))).toEqual({ partitions: [] });
+  });
+
+  test('brings what the leader says beside it, and a subscription what the member says', () => {
+    const assignment = { partitions: ASSIGNED, userData: 'from the leader' };
+    expect(decodeAssignment(encodeAssignment(assignment))).toEqual(assignment);
+    const subscription = { topics: ['logs'], owned: OWNED, rack: 'rack-c', userData: 'from the member' };
+    expect(decodeSubscription(encodeSubscription(subscription))).toEqual(subscription);
   });
 
   test('goes both ways between kafkajs and us', () => {
     const assignment = { logs: [0, 2], other: [1] };
-    expect(kafkajs.MemberAssignment.decode(encodeAssignment(ASSIGNED))).toMatchObject({ assignment });
-    expect(decodeAssignment(kafkajs.MemberAssignment.encode({ version: 1, assignment }))).toEqual(ASSIGNED);
+    expect(kafkajs.MemberAssignment.decode(encodeAssignment({ partitions: ASSIGNED }))).toMatchObject({
+      assignment,
+    });
+    const theirs = kafkajs.MemberAssignment.encode({ version: 1, assignment });
+    expect(decodeAssignment(theirs).partitions).toEqual(ASSIGNED);
   });
 });

@@ -2,6 +2,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { SkaldError } from '../../../shared/errors.ts';
+import { encodeAssignment, type TopicPartition } from '../../../shared/kafka/consumer-protocol.ts';
 import type { Coordinator, GroupMember } from '../../../shared/kafka/coordinator.ts';
 import { type GroupOptions, joinGroup, type MemberSubscription } from '../../../shared/kafka/group.ts';
 import { type KafkaRequest, ProtocolReader, ProtocolWriter } from '../../../shared/kafka/protocol.ts';
@@ -19,7 +20,7 @@ const REBALANCE_IN_PROGRESS = 27;
 const MEMBER_ID_REQUIRED = 79;
 const FENCED_INSTANCE_ID = 82;
 
-type Answer = { errorCode: number } | 'lost';
+type Answer = { errorCode: number; assignment?: Uint8Array } | 'lost';
 
 /** A coordinator that a test tells what to answer; without being told it lets the member in, as its leader. */
 function setUp(options: Partial<GroupOptions> = {}, joins: Answer[] = []) {
@@ -27,14 +28,17 @@ function setUp(options: Partial<GroupOptions> = {}, joins: Answer[] = []) {
   const seen = {
     requests: [] as string[],
     memberIds: [] as string[],
+    said: [] as string[],
     assigned: [] as GroupMember[],
+    dealt: [] as TopicPartition[][],
     lost: [] as string[],
     assignedTo: [] as MemberSubscription[][],
   };
   const script: Record<string, Answer[]> = { JoinGroup: joins, SyncGroup: [], Heartbeat: [], LeaveGroup: [] };
   let generation = 0;
 
-  const reply = (request: KafkaRequest<unknown>, errorCode: number): ProtocolWriter => {
+  const reply = (request: KafkaRequest<unknown>, told: Exclude<Answer, 'lost'>): ProtocolWriter => {
+    const { errorCode } = told;
     const written = new ProtocolWriter();
     request.encode(written);
     const reader = new ProtocolReader(written.finish());
@@ -50,6 +54,7 @@ function setUp(options: Partial<GroupOptions> = {}, joins: Answer[] = []) {
       const [metadata] = reader
         .array(() => [reader.string(), reader.bytes()] as const)
         .map(([, bytes]) => bytes);
+      seen.said.push(metadata!.toString('hex'));
       const given = memberId === '' ? `member-${seen.memberIds.length}` : memberId;
       if (errorCode === 0) generation += 1;
       answer.int32(generation).string('rack-aware').string(given).string(given);
@@ -64,9 +69,9 @@ function setUp(options: Partial<GroupOptions> = {}, joins: Answer[] = []) {
       const [assignment] = reader
         .array(() => [reader.string(), reader.bytes()] as const)
         .map(([, bytes]) => bytes);
-      return answer.bytes(assignment ?? new Uint8Array(0));
+      return answer.bytes(told.assignment ?? assignment ?? new Uint8Array(0));
     }
-    return answer;
+    return request.apiName === 'LeaveGroup' ? answer.array([], () => answer) : answer;
   };
 
   const coordinator: Coordinator = {
@@ -75,7 +80,7 @@ function setUp(options: Partial<GroupOptions> = {}, joins: Answer[] = []) {
       const told = script[request.apiName]!.shift() ?? { errorCode: 0 };
       await clock.after(5);
       if (told === 'lost') throw new SkaldError('KAFKA_TIMEOUT', 'no answer');
-      return request.decode(new ProtocolReader(reply(request, told.errorCode).finish()));
+      return request.decode(new ProtocolReader(reply(request, told).finish()));
     },
     commitOffsets: () => Promise.reject(new Error('not asked for')),
     fetchOffsets: () => Promise.reject(new Error('not asked for')),
@@ -88,13 +93,17 @@ function setUp(options: Partial<GroupOptions> = {}, joins: Answer[] = []) {
     sessionTimeoutMs: SESSION_MS,
     rebalanceTimeoutMs: 60_000,
     heartbeatIntervalMs: HEARTBEAT_MS,
+    leaveOnClose: true,
     assignerName: 'rack-aware',
     owned: () => [{ topic: 'logs', partition: 7 }],
     assign: (members) => {
       seen.assignedTo.push(members);
       return Promise.resolve(new Map(members.map((m) => [m.memberId, [{ topic: 'logs', partition: 3 }]])));
     },
-    onAssigned: (member) => seen.assigned.push(member),
+    onAssigned: (member, partitions) => {
+      seen.assigned.push(member);
+      seen.dealt.push(partitions);
+    },
     onLost: (reason) => seen.lost.push(reason),
     logger: silentLogger,
     clock,
@@ -129,6 +138,27 @@ describe('joining', () => {
     await expect(group.done).rejects.toMatchObject({
       message: expect.stringContaining('INVALID_SESSION_TIMEOUT'),
     });
+  });
+
+  test('as a static member that is back with other topics: not by what was dealt out for the one that it was', async () => {
+    const { clock, group, script, seen } = setUp({ groupInstanceId: 'static-1' });
+    const ofBefore = { partitions: [{ topic: 'removed', partition: 9 }], userData: 'other terms' };
+    script['SyncGroup']!.push({ errorCode: 0, assignment: encodeAssignment(ofBefore) });
+    await clock.advance(100);
+    expect(seen.requests).toEqual(['JoinGroup', 'SyncGroup', 'JoinGroup', 'SyncGroup']);
+    expect(seen.memberIds).toEqual(['', 'member-1']);
+    // A coordinator deals out anew for a member of the group that says something else than before (KIP-345).
+    expect(seen.said[1]).not.toBe(seen.said[0]);
+    expect(seen.dealt).toEqual([[{ topic: 'logs', partition: 3 }]]);
+    expect(group.current).toMatchObject({ generationId: 2 });
+  });
+
+  test('under a leader that does not say what it has dealt out for: as it says', async () => {
+    const { clock, script, seen } = setUp({ groupInstanceId: 'static-1' });
+    const assignment = encodeAssignment({ partitions: [{ topic: 'logs', partition: 4 }] });
+    script['SyncGroup']!.push({ errorCode: 0, assignment });
+    await clock.advance(100);
+    expect(seen.dealt).toEqual([[{ topic: 'logs', partition: 4 }]]);
   });
 
   test('goes on for as long as no coordinator answers', async () => {
@@ -203,8 +233,8 @@ describe('membership', () => {
 });
 
 describe('leaving', () => {
-  test('a dynamic member says so', async () => {
-    const { clock, group, seen } = setUp();
+  test.each([undefined, 'static-1'])('a member says so (static id %s)', async (groupInstanceId) => {
+    const { clock, group, seen } = setUp({ groupInstanceId });
     await clock.advance(100);
     const closing = group.close();
     await clock.advance(100);
@@ -216,7 +246,7 @@ describe('leaving', () => {
   });
 
   test('a static member does not: it keeps its partitions for its return (KIP-345)', async () => {
-    const { clock, group, seen } = setUp({ groupInstanceId: 'static-1' });
+    const { clock, group, seen } = setUp({ groupInstanceId: 'static-1', leaveOnClose: false });
     await clock.advance(100);
     await group.close();
     await clock.advance(60_000);
