@@ -159,6 +159,10 @@ it('workers join and leave for good under load: what stays is kept and goes on, 
 
   expect(await standstill.end()).toBeLessThan(STANDSTILL_MS);
   await load.stop();
+  await settled('the one that stays has fetched everything', async () => {
+    const positions = [...(await holdings(stays)).values()].map(({ position }) => position ?? 0);
+    return positions.reduce((sum, position) => sum + position, 0) === load.sent.length;
+  });
   stays.process.signal('SIGTERM');
   expect(await stays.process.exited()).toMatchObject({ code: 0 });
   expect(await isCarried(group, topic)).toBe(true);
