@@ -12,10 +12,12 @@ import type { RepeatedLog } from '../shared/telemetry/repeated-log.ts';
 import type { CommitQueue } from './chunk/commit-queue.ts';
 import { cutDue, type CutReason, MAX_BUCKETS } from './chunk/cut-policy.ts';
 import { createGatherer, type Gatherer, type GathererOptions } from './chunk/gatherer.ts';
-import { decodeIntent, type Intent } from './chunk/intent.ts';
+import { decodeIntent, encodeIntent, type Intent } from './chunk/intent.ts';
 import type { Chunk } from './chunk/open-chunk.ts';
 import type { ReplayQueue } from './chunk/replay-queue.ts';
 import { rewriteChunk, writeChunk, type WriteChunkOptions } from './chunk/write-chunk.ts';
+import { createPartitionProgress } from './complete/partition-progress.ts';
+import { decodeProgress, encodeProgress } from './complete/progress.ts';
 import type { Decoder } from './decode/decoder.ts';
 import type { FetchTarget } from './fetch/cursor.ts';
 import type { AskLogOffset } from './fetch/log-offsets.ts';
@@ -86,6 +88,10 @@ export function carryPartition(
   const { topic, chunk: limits } = config;
   const outOfRange = createOutOfRange({ topic, partition }, options);
   const changed = createWakeup();
+  const progress = createPartitionProgress(decodeProgress(found.metadata), {
+    ...config,
+    graceMs: limits.bucketGraceMs,
+  });
   let state: Carrying['state'] = 'starting';
   let gatherer: Gatherer | undefined;
   let replayEnd: number | undefined;
@@ -110,7 +116,7 @@ export function carryPartition(
     if (offset < 0) {
       offset = await options.askLogOffset({ topic, partition }, options.startFrom, signal);
       // So that a later owner starts here too, wherever the log begins or ends by then.
-      await commit(offset, '');
+      await commit(offset);
     }
     const start = intent === undefined ? offset : await replay(offset, intent);
     if (start !== undefined) await carryOn(start);
@@ -189,7 +195,8 @@ export function carryPartition(
       const due = cutDueNow();
       if (due !== undefined) return due;
       if (isDraining) return 'drained';
-      await changed.wait(signal);
+      if (progress.isDue(committed.offset)) await commit(committed.offset);
+      else await changed.wait(signal);
     }
   };
 
@@ -198,7 +205,8 @@ export function carryPartition(
     if (facts === undefined) return undefined;
     if (isDraining) return 'shutdown';
     if (isPressed) return 'pressure';
-    return cutDue(facts, limits, { monotonicMs: clock.monotonicMs(), wallMs: clock.nowMs() });
+    const takenToMs = progress.takenToMs(gatherer!.position);
+    return cutDue(facts, limits, { monotonicMs: clock.monotonicMs(), takenToMs });
   };
 
   const upload = async (
@@ -214,16 +222,20 @@ export function carryPartition(
     counts.stored(chunk);
   };
 
-  const commit = async (offset: number, metadata: string): Promise<void> => {
+  /** An intent leaves the progress as it is: what is late is judged by it, now and when the chunk is made again. */
+  const commit = async (offset: number, intent?: Intent): Promise<void> => {
+    const next = intent === undefined ? progress.at(offset) : progress.committed;
+    const metadata = intent === undefined ? encodeProgress(next) : encodeIntent(intent, next);
     committing = { offset, metadata };
     await options.commits.commit({ topic, partition, offset, metadata }, signal);
     committed = committing;
     committing = undefined;
-    if (metadata !== '') counts.intent();
+    progress.onCommitted(next, offset);
+    if (intent !== undefined) counts.intent();
   };
 
   const move = async (offset: number): Promise<number> => {
-    await commit(offset, '');
+    await commit(offset);
     moveTo = undefined;
     return offset;
   };
@@ -251,8 +263,9 @@ export function carryPartition(
     return state === 'replaying' || (isFull && uploading !== undefined) ? 'none' : 'normal';
   };
 
-  const onAnswer = (answer: FetchedPartition): void => {
+  const onAnswer = (answer: FetchedPartition, askedAtMs: number): void => {
     ({ highWatermark } = answer);
+    progress.sawLogEnd(highWatermark, askedAtMs);
     outOfRange.reset();
     gatherer?.take(answer);
     if (answer.records.length > 0) notify();
@@ -294,7 +307,8 @@ export function carryPartition(
       if (gatherer !== undefined) void resolveRange(gatherer);
     },
     check: () => {
-      if (uploading === undefined && cutDueNow() !== undefined) changed.notify();
+      if (uploading !== undefined || state !== 'carrying') return;
+      if (cutDueNow() !== undefined || progress.isDue(committed.offset)) changed.notify();
     },
     cutEarly: () => {
       isPressed = true;

@@ -130,7 +130,7 @@ export function startPartitionFlow(options: PartitionFlowOptions): PartitionFlow
     get leavingBytes() {
       return carrying?.leavingBytes ?? 0;
     },
-    onAnswer: (answer) => carrying?.onAnswer(answer),
+    onAnswer: (answer, askedAtMs) => carrying?.onAnswer(answer, askedAtMs),
     onOutOfRange: (leader) => carrying?.onOutOfRange(leader),
     check: () => carrying?.check(),
     cutEarly: () => carrying?.cutEarly(),

@@ -16,7 +16,7 @@ export type IntentLayout = Pick<
 /** The broker's default for `offset.metadata.max.bytes`. */
 export const MAX_METADATA_BYTES = 4096;
 
-/** The rest of an intent is two numbers and a version. */
+/** The rest of an intent is four numbers and a version. */
 export const MAX_LAYOUT_BYTES = MAX_METADATA_BYTES - 128;
 
 /** Plain data for JSON.stringify. What older versions did not know is only there where it says something. */

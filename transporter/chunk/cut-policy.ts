@@ -15,33 +15,22 @@ export interface ChunkFacts {
   buckets: number;
   /** When its first batch came, by the monotonic clock. */
   openedAtMs: number;
-  /** The first end of a bucket that passes during the chunk's life, by the wall clock; without the grace. */
+  /** End of the time bucket in which it was opened, by the wall clock; without the grace. */
   bucketEndMs: number;
 }
 
-/** Whether a chunk with something in it is due, and why. */
+/**
+ * Whether a chunk with something in it is due, and why. `takenToMs` is the wall-clock time up to which all that was
+ * in the log has been taken: when a bucket has ended, its chunk is cut behind the last of its records, not before.
+ */
 export function cutDue(
   chunk: ChunkFacts,
   limits: ChunkConfig,
-  now: { monotonicMs: number; wallMs: number },
+  now: { monotonicMs: number; takenToMs: number | undefined },
 ): CutReason | undefined {
   if (chunk.bytes >= limits.maxBytes) return 'bytes';
   if (chunk.buckets > MAX_BUCKETS) return 'buckets';
   if (now.monotonicMs - chunk.openedAtMs >= limits.maxAgeMs) return 'age';
-  if (now.wallMs >= chunk.bucketEndMs + limits.bucketGraceMs) return 'bucket-end';
+  if ((now.takenToMs ?? 0) >= chunk.bucketEndMs + limits.bucketGraceMs) return 'bucket-end';
   return undefined;
-}
-
-/**
- * The bucket end to cut at, after a batch whose newest record belongs into a bucket that ends at `endMs`. A
- * bucket that was over already when its records came is late: it waits for the other limits, or every late
- * record would cut a chunk.
- */
-export function earlierBucketEnd(
-  currentMs: number,
-  endMs: number,
-  limits: ChunkConfig,
-  wallMs: number,
-): number {
-  return endMs + limits.bucketGraceMs > wallMs ? Math.min(currentMs, endMs) : currentMs;
 }

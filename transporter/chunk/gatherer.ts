@@ -7,7 +7,7 @@ import type { Decoder } from '../decode/decoder.ts';
 import { bucketFinder } from '../decode/time-bucket.ts';
 import { takeBatches } from '../fetch/take-batches.ts';
 import type { MemoryAccount } from '../memory-budget.ts';
-import { type ChunkFacts, earlierBucketEnd, MAX_BUCKETS } from './cut-policy.ts';
+import { type ChunkFacts, MAX_BUCKETS } from './cut-policy.ts';
 import type { Layout } from './layout.ts';
 import { type Chunk, openChunk, type OpenChunk } from './open-chunk.ts';
 
@@ -105,7 +105,6 @@ export function createGatherer(options: GathererOptions): Gatherer {
     for (const offset of suspects) if (offset < endOffset) suspects.delete(offset);
     chunk.append(range);
     account.add(bytesOf(range));
-    for (const { bucket } of range.frames) noteBucketEnd(bucket.endMs);
     options.onDecoded(range);
     // With so many buckets the chunk is cut; its successor fetches the rest again.
     if (endOffset < job.toOffset) restartAt(endOffset);
@@ -120,15 +119,19 @@ export function createGatherer(options: GathererOptions): Gatherer {
     position = offset;
   };
 
-  const noteBucketEnd = (endMs: number): void => {
-    bucketEndMs = earlierBucketEnd(bucketEndMs, endMs, limits, clock.nowMs());
+  /**
+   * Records of this bucket may still come during its grace. A chunk of the next one is cut then too: what follows
+   * must not keep the bucket from being finished.
+   */
+  const noteOpened = (): void => {
+    openedAtMs = clock.monotonicMs();
+    bucketEndMs = findBucket(clock.nowMs() - limits.bucketGraceMs).endMs;
   };
 
   const take = (answer: FetchedPartition): void => {
     const taken = takeBatches(answer, position, options.end);
     if (taken.nextOffset === position) return;
-    if (openedAtMs === Infinity) openedAtMs = clock.monotonicMs();
-    for (const timestampMs of taken.timestampsMs) noteBucketEnd(findBucket(timestampMs).endMs);
+    if (openedAtMs === Infinity) noteOpened();
     for (const { bytes, endOffset } of taken.pieces) {
       waiting.push(bytes);
       waitingBytes += bytes.length;
@@ -163,7 +166,7 @@ export function createGatherer(options: GathererOptions): Gatherer {
     take,
     skipTo: (offset) => {
       startJob();
-      if (openedAtMs === Infinity) openedAtMs = clock.monotonicMs();
+      if (openedAtMs === Infinity) noteOpened();
       position = offset;
     },
     flush: () => {
@@ -175,9 +178,8 @@ export function createGatherer(options: GathererOptions): Gatherer {
       const closed = chunk.close();
       account.add(closed.objectBytes - gatheredBytes); // what holds an object's pieces together
       chunk = openChunk(partition, closed.end, layout);
-      // What is on its way into the next chunk was taken a moment ago.
-      openedAtMs = position === closed.end ? Infinity : clock.monotonicMs();
-      bucketEndMs = Infinity;
+      if (position === closed.end) openedAtMs = Infinity;
+      else noteOpened(); // what is on its way into the next chunk was taken a moment ago
       return closed;
     },
   };

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { MAX_METADATA_BYTES, packedLayoutSchema, packLayout } from '../../shared/config/intent-layout.ts';
 import { messageOf, SkaldError } from '../../shared/errors.ts';
+import { type Progress, progressShape } from '../complete/progress.ts';
 import type { Layout } from './layout.ts';
 
 /**
@@ -20,20 +21,30 @@ export interface Intent {
   layout: Layout;
 }
 
-const VERSION = 1;
+/** Version 1 had no progress. */
+const VERSION = 2;
 
 const intentSchema = z.strictObject({
-  skald: z.literal(VERSION, { error: `is of another version than ${VERSION}` }),
+  skald: z.literal([1, VERSION], { error: `is of a later version than ${VERSION}` }),
   end: z.int().nonnegative(),
   objectBytes: z.int().nonnegative(),
   layout: packedLayoutSchema,
+  ...progressShape,
 });
 
 /**
+ * With the partition's progress beside it, as it was before.
  * @throws SkaldError CONFIG_INVALID when the layout is so long that the broker would refuse the intent
  */
-export function encodeIntent({ end, objectBytes, layout }: Intent): string {
-  const text = JSON.stringify({ skald: VERSION, end, objectBytes, layout: packLayout(layout) });
+export function encodeIntent({ end, objectBytes, layout }: Intent, { through, marked }: Progress): string {
+  const text = JSON.stringify({
+    skald: VERSION,
+    end,
+    objectBytes,
+    layout: packLayout(layout),
+    through,
+    marked,
+  });
   const bytes = Buffer.byteLength(text);
   if (bytes > MAX_METADATA_BYTES) {
     throw new SkaldError(

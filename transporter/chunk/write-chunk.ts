@@ -3,12 +3,12 @@ import { isSkaldError } from '../../shared/errors.ts';
 import type { RepeatedLog } from '../../shared/telemetry/repeated-log.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { partitionKey } from '../topic-partition.ts';
-import { encodeIntent } from './intent.ts';
+import type { Intent } from './intent.ts';
 import type { Chunk, ChunkObject } from './open-chunk.ts';
 
 export interface WriteChunkOptions {
   /** Commits for the chunk's partition; resolves when it is certain. */
-  commit: (offset: number, metadata: string) => Promise<void>;
+  commit: (offset: number, intent?: Intent) => Promise<void>;
   store: ObjectStore;
   clock: Clock;
   random: Random;
@@ -26,17 +26,17 @@ const BACKOFF = { baseMs: 500, maxMs: 30_000 };
 export async function writeChunk(chunk: Chunk, options: WriteChunkOptions): Promise<void> {
   // A stretch of nothing but transaction markers has no effect that an intent would have to announce.
   if (chunk.objects.length > 0) {
-    await options.commit(chunk.start, encodeIntent(chunk));
+    await options.commit(chunk.start, chunk);
     await storeObjects(chunk, options);
   }
-  await options.commit(chunk.end, '');
+  await options.commit(chunk.end);
 }
 
 /** upload -> commit, for a chunk whose intent an earlier owner has committed. */
 export async function rewriteChunk(chunk: Chunk, options: WriteChunkOptions): Promise<void> {
   for (const { name } of chunk.objects) await dropUnfinished(chunk, name, options);
   await storeObjects(chunk, options);
-  await options.commit(chunk.end, '');
+  await options.commit(chunk.end);
 }
 
 /** Only saves money: a store that does not let us, or cannot do it, must not hold up the records. */

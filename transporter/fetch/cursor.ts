@@ -19,9 +19,10 @@ export interface FetchTarget extends TopicPartition {
   /** Set after damaged bytes: another replica may have better ones. */
   readonly isLeaderOnly: boolean;
   /**
-   * An answer for the position; may be empty. @throws SkaldError WIRE_CORRUPT when nothing in it makes sense
+   * An answer for the position, asked for at this time of the wall clock; may be empty.
+   * @throws SkaldError WIRE_CORRUPT when nothing in it makes sense
    */
-  onAnswer(answer: FetchedPartition): void;
+  onAnswer(answer: FetchedPartition, askedAtMs: number): void;
   /** The leader does not have the position. There is no appetite until that is resolved. */
   onOutOfRange(leader: number): void;
 }

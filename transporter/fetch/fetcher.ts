@@ -131,13 +131,14 @@ export function createFetcher(options: FetcherOptions): Fetcher {
     node.isBusy = true;
     for (const { cursor } of asks) cursor.isInFlight = true;
     reserved.add(maxBytes);
+    const askedAtMs = clock.nowMs();
     const answer = await send(nodeId, asks, maxBytes);
     reserved.add(-maxBytes);
     node.isBusy = false;
     for (const { cursor } of asks) cursor.isInFlight = false;
     if (signal.aborted) return;
     if (answer instanceof SkaldError) onNodeFailure(nodeId, asks, answer);
-    else distribute(nodeId, asks, answer);
+    else distribute(nodeId, asks, answer, askedAtMs);
     wake();
   };
 
@@ -175,24 +176,28 @@ export function createFetcher(options: FetcherOptions): Fetcher {
     topology.refresh();
   };
 
-  const distribute = (nodeId: number, asks: readonly Ask[], answer: FetchAnswer): void => {
+  const distribute = (nodeId: number, asks: readonly Ask[], answer: FetchAnswer, askedAtMs: number): void => {
     nodeOf(nodeId).failures = 0;
     const byKey = new Map(answer.partitions.map((partition) => [partitionKey(partition), partition]));
     for (const ask of asks) {
       const key = partitionKey(ask.cursor.target);
       // Removed, or moved to another offset, while the request was under way: the answer is about the past.
       const isCurrent = cursors.get(key) === ask.cursor && ask.cursor.target.position === ask.offset;
-      if (isCurrent) onPartition(ask, byKey.get(key) ?? { errorCode: answer.errorCode });
+      if (isCurrent) onPartition(ask, byKey.get(key) ?? { errorCode: answer.errorCode }, askedAtMs);
     }
   };
 
-  const onPartition = (ask: Ask, answer: FetchedPartition | { errorCode: number }): void => {
+  const onPartition = (
+    ask: Ask,
+    answer: FetchedPartition | { errorCode: number },
+    askedAtMs: number,
+  ): void => {
     const { cursor, source } = ask;
     const nowMs = clock.monotonicMs();
     const verdict = verdictOf(answer, source);
     switch (verdict.kind) {
       case 'records':
-        onRecords(ask, verdict.answer);
+        onRecords(ask, verdict.answer, askedAtMs);
         break;
       case 'redirected':
         cursor.preferred = { nodeId: verdict.nodeId, untilMs: nowMs + options.preferredMaxAgeMs };
@@ -212,7 +217,7 @@ export function createFetcher(options: FetcherOptions): Fetcher {
     }
   };
 
-  const onRecords = (ask: Ask, answer: FetchedPartition): void => {
+  const onRecords = (ask: Ask, answer: FetchedPartition, askedAtMs: number): void => {
     const { cursor, source } = ask;
     const { target } = cursor;
     const bytes = answer.records.length;
@@ -223,7 +228,7 @@ export function createFetcher(options: FetcherOptions): Fetcher {
       cursors.set(partitionKey(target), cursor);
     }
     try {
-      target.onAnswer(answer);
+      target.onAnswer(answer, askedAtMs);
       cursor.failures = 0;
     } catch (error) {
       if (!isSkaldError(error)) throw error;

@@ -14,8 +14,6 @@ export interface TakenBatches {
   pieces: TakenPiece[];
   /** Where to fetch from next. Beyond `fetchOffset` also when all that came was markers or aborted. */
   nextOffset: number;
-  /** Base and maximum timestamp of each batch: enough to know in which time buckets it has records. */
-  timestampsMs: number[];
 }
 
 /** Some of the batches, about JOB_BYTES of them. */
@@ -44,7 +42,6 @@ export function takeBatches(
   const { records } = answer;
   const isAborted = abortedFilter(answer.abortedTransactions);
   const pieces: TakenPiece[] = [];
-  const timestampsMs: number[] = [];
   let kept: BatchSpan[] = [];
   let keptBytes = 0;
   let nextOffset = fetchOffset;
@@ -74,11 +71,10 @@ export function takeBatches(
     if (header.lastOffset < fetchOffset) continue;
     nextOffset = Math.min(header.lastOffset + 1, endOffset);
     if (isAborted(header) || header.isControl || header.recordCount === 0) continue;
-    timestampsMs.push(header.baseTimestampMs, header.maxTimestampMs);
     keep(span);
   }
   closePiece();
-  return { pieces, nextOffset, timestampsMs };
+  return { pieces, nextOffset };
 }
 
 /** All batches up to the first length that makes no sense; with none before it, that is an error. */

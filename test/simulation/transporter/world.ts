@@ -84,7 +84,10 @@ export function createWorld(seed: number, size: { partitions: number }, logger: 
     const asked = partitions.map((_, partition) => ({ topic: TOPIC, partition }));
     return group
       .fetch(asked)
-      .every(({ partition, offset, metadata }) => offset === partitions[partition]!.end && metadata === '');
+      .every(
+        ({ partition, offset, metadata }) =>
+          offset === partitions[partition]!.end && !metadata.includes('"skald"'),
+      );
   };
 
   return {

@@ -143,13 +143,17 @@ describe('createGatherer', () => {
     expect(gatherer.facts).toBeUndefined();
   });
 
-  it('knows from the headers when the chunk has to be cut, before anything is decoded', async () => {
-    const { gatherer } = stage();
+  it.each([
+    ['during the grace of the hour before: at the end of that one', 4999, NOON],
+    ['afterwards: an hour later', 5000, NOON + 3_600_000],
+  ])('is to be cut, when it is opened %s', async (_, sinceNoonMs, bucketEndMs) => {
+    const { gatherer, clock } = stage();
+    await clock.advance(sinceNoonMs);
     expect(gatherer.facts).toBeUndefined();
-    gatherer.take(answer(await batchAt(0, ['next hour'], NOON + 3_600_000)));
-    gatherer.take(answer(await batchAt(1, ['this hour'])));
-    gatherer.take(answer(await batchAt(2, ['late'], NOON - 86_400_000)));
-    expect(gatherer.facts).toMatchObject({ openedAtMs: NOON, bucketEndMs: NOON + 3_600_000 });
+    // Whatever the times of its records are: clocks of producers can be wrong by days.
+    gatherer.take(answer(await batchAt(0, ['tomorrow'], NOON + 86_400_000)));
+    gatherer.take(answer(await batchAt(1, ['yesterday'], NOON - 86_400_000)));
+    expect(gatherer.facts).toMatchObject({ openedAtMs: NOON + sinceNoonMs, bucketEndMs });
   });
 
   it('looks twice at a batch that cannot be decoded, and takes it when the second look is good', async () => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { SkaldError } from '../../../../shared/errors.ts';
 import { silentLogger } from '../../../../shared/telemetry/logger.ts';
 import { repeatedLog } from '../../../../shared/telemetry/repeated-log.ts';
-import { decodeIntent } from '../../../../transporter/chunk/intent.ts';
+import type { Intent } from '../../../../transporter/chunk/intent.ts';
 import type { Chunk } from '../../../../transporter/chunk/open-chunk.ts';
 import { rewriteChunk, writeChunk } from '../../../../transporter/chunk/write-chunk.ts';
 import { simClock } from '../../../simulation/support/sim-clock.ts';
@@ -43,9 +43,8 @@ function stage(failures: Error[] = []) {
   const events: string[] = [];
   const stop = new AbortController();
   const options = {
-    commit: (offset: number, metadata: string) => {
-      const end = decodeIntent(metadata, offset)?.end;
-      events.push(end === undefined ? `commit ${offset}` : `intent ${offset} to ${end}`);
+    commit: (offset: number, intent?: Intent) => {
+      events.push(intent === undefined ? `commit ${offset}` : `intent ${offset} to ${intent.end}`);
       return Promise.resolve();
     },
     store: {

@@ -54,7 +54,6 @@ describe('takeBatches', () => {
     const taken = takeBatches(given, 5);
     expect(taken.nextOffset).toBe(10);
     expect(bytesOf(taken).equals(Buffer.concat(whole))).toBe(true);
-    expect(taken.timestampsMs).toEqual([1000, 1002, 1000, 1001]);
     expect(taken.pieces[0]!.bytes.buffer.byteLength).toBe(taken.pieces[0]!.bytes.length);
     given.records.fill(0);
     expect(bytesOf(taken).equals(Buffer.concat(whole))).toBe(true);
@@ -132,7 +131,7 @@ describe('takeBatches', () => {
       answer([await batch({ base: 9, producerId: 1, attributes: TRANSACTIONAL | CONTROL })]),
       9,
     );
-    expect(taken).toEqual({ pieces: [], nextOffset: 10, timestampsMs: [] });
+    expect(taken).toEqual({ pieces: [], nextOffset: 10 });
   });
 
   it.each([

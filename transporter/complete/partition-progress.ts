@@ -1,0 +1,65 @@
+import type { TimeBucket } from '../../shared/config/object-layout.ts';
+import { bucketFinder } from '../decode/time-bucket.ts';
+import { createLogEnds } from './log-ends.ts';
+import type { Progress } from './progress.ts';
+
+/** How far in time one partition is, while this worker carries it. */
+export interface PartitionProgress {
+  /** As committed last. */
+  readonly committed: Progress;
+  /** A broker was asked at this time (wall clock) and said that the log ends here. */
+  sawLogEnd(offset: number, askedAtMs: number): void;
+  /** Everything that was in the log at this time lies below `position`; undefined while that is not known. */
+  takenToMs(position: number): number | undefined;
+  /** What to commit beside an offset below which everything is stored. */
+  at(offset: number): Progress;
+  /** Whether it is worth a commit of its own, because a bucket has ended since the last one. */
+  isDue(offset: number): boolean;
+  onCommitted(progress: Progress, offset: number): void;
+  /** Every bucket of the topic that ended by then is finished; goes with the next commit, which is then due. */
+  mark(markedMs: number): void;
+}
+
+export function createPartitionProgress(
+  found: Progress,
+  { bucket, timeZone, graceMs }: { bucket: TimeBucket; timeZone: string; graceMs: number },
+): PartitionProgress {
+  const findBucket = bucketFinder(bucket, timeZone);
+  const logEnds = createLogEnds();
+  let committed = found;
+  let marked = found.marked;
+
+  const at = (offset: number): Progress => {
+    const passedAtMs = logEnds.passedAtMs(offset);
+    const known = [
+      committed.through,
+      passedAtMs === undefined ? undefined : Math.max(0, passedAtMs - graceMs),
+    ];
+    const through = known.reduce((a, b) => (a === undefined || b === undefined ? (a ?? b) : Math.max(a, b)));
+    return { through, marked };
+  };
+
+  return {
+    get committed() {
+      return committed;
+    },
+    sawLogEnd: (offset, askedAtMs) => logEnds.saw(offset, askedAtMs),
+    takenToMs: (position) => logEnds.passedAtMs(position),
+    at,
+    isDue: (offset) => {
+      const next = at(offset);
+      if (next.marked !== committed.marked) return true;
+      if (next.through === undefined || committed.through === undefined) {
+        return next.through !== committed.through;
+      }
+      return next.through >= findBucket(committed.through).endMs;
+    },
+    onCommitted: (progress, offset) => {
+      committed = progress;
+      logEnds.forgetBefore(offset);
+    },
+    mark: (markedMs) => {
+      marked = Math.max(marked ?? 0, markedMs);
+    },
+  };
+}

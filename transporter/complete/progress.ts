@@ -1,0 +1,42 @@
+import { z } from 'zod';
+
+/**
+ * How far a partition is in time. It travels in the metadata of the committed offset, beside an intent or alone,
+ * so that it is as durable as the offset, fenced with it, and there for anybody who can read the group's offsets.
+ */
+export interface Progress {
+  /**
+   * Unix milliseconds. Every record of the partition that was in its log when the log's clock, less the grace,
+   * showed this time is stored under the committed offset. A record of an earlier bucket that comes after is late.
+   * It never goes back. Undefined until it is known for the first time.
+   */
+  through?: number | undefined;
+  /**
+   * Only in a topic's partition 0, Unix milliseconds: every bucket of the topic that ended by then is finished. 0
+   * when the group has just begun with the topic, and what it finds in the log may be of any time.
+   */
+  marked?: number | undefined;
+}
+
+/** Years beyond 9999 are no times of ours; and so many digits fit into the metadata. */
+const timeMs = z.int().nonnegative().max(253_402_300_799_999);
+
+const progressSchema = z.object({ through: timeMs.optional(), marked: timeMs.optional() });
+
+/** The keys of `progress` that an intent has among its own. */
+export const progressShape = progressSchema.shape;
+
+/** As JSON for metadata without an intent; empty when nothing is known. */
+export function encodeProgress({ through, marked }: Progress): string {
+  return through === undefined && marked === undefined ? '' : JSON.stringify({ through, marked });
+}
+
+/** The progress in the metadata of a committed offset, beside an intent or not; of anything else, none. */
+export function decodeProgress(metadata: string): Progress {
+  if (!/^\{"(skald|through|marked)":/.test(metadata)) return {};
+  try {
+    return progressSchema.parse(JSON.parse(metadata));
+  } catch {
+    return {}; // another program's, or cut off: completeness begins anew, and an intent is refused elsewhere
+  }
+}
