@@ -25,7 +25,7 @@ import { createOutOfRange } from './fetch/out-of-range.ts';
 import type { FlowCounts } from './flow-counts.ts';
 import type { MemoryAccount } from './memory-budget.ts';
 import type { Holder } from './memory-pressure.ts';
-import type { ObjectStore } from './store/object-store.ts';
+import type { PatientStore } from './store/patient-store.ts';
 import { createWakeup } from './wakeup.ts';
 
 export interface CarryOptions {
@@ -37,7 +37,7 @@ export interface CarryOptions {
   commits: Pick<CommitQueue, 'commit'>;
   askLogOffset: AskLogOffset;
   replays: ReplayQueue;
-  store: ObjectStore;
+  store: PatientStore;
   decoder: Decoder;
   clock: Clock;
   random: Random;

@@ -71,7 +71,7 @@ export async function startTransporter(options: TransporterOptions): Promise<Run
     await worker.close();
     await cluster.close();
     await decoder.close();
-    store.close();
+    await store.close();
   };
 
   let statusServer: StatusServer | undefined;
@@ -120,9 +120,9 @@ export async function startTransporter(options: TransporterOptions): Promise<Run
 
 function openStore({ store }: TransporterConfig, metrics: TransporterMetrics): ObjectStore {
   if (store.type === 'local') return openLocalStore(store);
-  return openS3Store(store, ({ seconds, errorCode }) => {
-    metrics.uploadSeconds.observe(seconds);
-    if (errorCode !== undefined) metrics.uploadErrors.inc({ code: errorCode });
+  return openS3Store(store, {
+    requestEnded: (seconds) => metrics.uploadSeconds.observe(seconds),
+    attemptFailed: (code) => metrics.uploadErrors.inc({ code }),
   });
 }
 
@@ -131,6 +131,8 @@ function refreshMetrics(metrics: TransporterMetrics, worker: Worker, clock: Cloc
   const all = worker.flows();
   metrics.memoryBytes.set(worker.budget.usedBytes);
   metrics.memoryLimitBytes.set(worker.budget.limitBytes);
+  metrics.waitingObjects.set(worker.waitingObjects.count);
+  metrics.waitingSeconds.set(worker.waitingObjects.longestMs / 1000);
   metrics.openChunks.set(all.filter(({ oldestMs }) => oldestMs !== undefined).length);
   metrics.lagRecords.reset();
   metrics.assignedPartitions.reset();

@@ -28,6 +28,7 @@ import { createMemoryBudget, type MemoryBudget } from './memory-budget.ts';
 import { chooseForPressure } from './memory-pressure.ts';
 import { type FlowStatus, type PartitionFlow, startPartitionFlow } from './partition-flow.ts';
 import type { ObjectStore } from './store/object-store.ts';
+import { patientStore, type WaitingObjects } from './store/patient-store.ts';
 
 export interface WorkerOptions {
   config: TransporterConfig;
@@ -42,6 +43,7 @@ export interface WorkerOptions {
 
 export interface Worker {
   readonly budget: MemoryBudget;
+  readonly waitingObjects: WaitingObjects;
   /** Undefined while it belongs to no generation of the group. */
   readonly generation: number | undefined;
   /** Why it cannot do its work now, in words; empty when it can. */
@@ -69,7 +71,7 @@ const MIN_UNDECODED_BYTES = 4 * JOB_BYTES;
 const REPLAY_SHARE = 0.5;
 
 export function startWorker(options: WorkerOptions): Worker {
-  const { config, kafka, store, decoder, clock, random, metrics, logger } = options;
+  const { config, kafka, decoder, clock, random, metrics, logger } = options;
   const stop = new AbortController();
   const { signal } = stop;
   const topics = new Map(config.topics.map((topic) => [topic.topic, topic]));
@@ -78,6 +80,7 @@ export function startWorker(options: WorkerOptions): Worker {
   );
   const problems = repeatedLog({ logger, clock, intervalMs: PROBLEM_INTERVAL_MS });
   const common = { kafka, clock, random, problems, metrics, signal };
+  const store = patientStore({ ...common, store: options.store, logger });
   const budget = createMemoryBudget(config.limits.memoryBytes, () => fetcher.wake());
   const replays = createReplayQueue(config.limits.memoryBytes * REPLAY_SHARE);
   let fail = (_error: unknown): void => {};
@@ -221,6 +224,7 @@ export function startWorker(options: WorkerOptions): Worker {
 
   return {
     budget,
+    waitingObjects: store.waiting,
     get generation() {
       return membership.current?.generationId;
     },
@@ -229,6 +233,7 @@ export function startWorker(options: WorkerOptions): Worker {
       ...(topology.view === undefined
         ? ['no broker has answered yet']
         : missingTopics(topology.view).map((topic) => `topic ${topic} does not exist, or may not be seen`)),
+      ...(store.waiting.problem === undefined ? [] : [store.waiting.problem]),
       ...[...flows.values()].flatMap((flow) => flow.status().problem ?? []),
     ],
     flows: () => [...flows.values()].map((flow) => flow.status()),

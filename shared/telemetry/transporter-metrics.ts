@@ -125,16 +125,30 @@ export const TRANSPORTER_METRICS = {
   uploadSeconds: {
     type: 'histogram',
     name: 'skald_transporter_upload_seconds',
-    help: 'Time of a request that writes an object or a part, attempts after the first included.',
+    help: 'Time of a request to the store, attempts after the first included.',
     unit: 'seconds',
     labels: [],
   },
   uploadErrors: {
     type: 'counter',
     name: 'skald_transporter_upload_errors_total',
-    help: 'Requests to the store that failed, by error code. Most are tried again.',
+    help: 'Attempts at requests to the store that failed, by error code. Most are followed by another one.',
     unit: 'errors',
     labels: ['code'],
+  },
+  waitingObjects: {
+    type: 'gauge',
+    name: 'skald_transporter_waiting_objects',
+    help: 'Objects that the store has refused at least once and does not have yet; they are tried again.',
+    unit: 'objects',
+    labels: [],
+  },
+  waitingSeconds: {
+    type: 'gauge',
+    name: 'skald_transporter_waiting_objects_seconds',
+    help: 'How long the object that waits for the store for longest has done so; 0 when none does.',
+    unit: 'seconds',
+    labels: [],
   },
   memoryBytes: {
     type: 'gauge',

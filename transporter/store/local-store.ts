@@ -56,7 +56,7 @@ export function openLocalStore(config: LocalStoreConfig): ObjectStore {
         await rm(join(dirname(file), name), { force: true });
       }
     },
-    close: () => {},
+    close: () => Promise.resolve(),
   };
 }
 

@@ -21,12 +21,18 @@ export interface ObjectStore {
   put(key: string, parts: readonly Uint8Array[], options: PutOptions): Promise<void>;
 
   /**
-   * Drops what an owner that died left unfinished under this very name, so that it is not paid for for ever.
-   * An owner that still lives and loses its upload this way has lost the partition before.
+   * Drops what was left unfinished under this very name, by an owner that died or an attempt that failed, so
+   * that it is not paid for for ever. An owner that still lives and loses its upload this way has lost the
+   * partition before. Takes seconds at most.
+   * @throws SkaldError as `check`
    */
   abortUnfinished(key: string): Promise<void>;
 
-  close(): void;
+  /**
+   * Lets go of everything. The signals of the puts that are under way have aborted before; it waits until they
+   * have dropped what is unfinished, for seconds at most.
+   */
+  close(): Promise<void>;
 }
 
 export interface PutOptions {

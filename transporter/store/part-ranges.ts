@@ -26,3 +26,7 @@ export function sliceOf(parts: readonly Uint8Array[], start: number, end: number
   }
   return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, end - start);
 }
+
+export function totalBytes(parts: readonly Uint8Array[]): number {
+  return parts.reduce((sum, part) => sum + part.length, 0);
+}

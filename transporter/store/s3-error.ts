@@ -18,6 +18,7 @@ const DENIED: ReadonlySet<string> = new Set([
 
 /** What Node's sockets and the SDK's request handler throw when no answer comes. */
 const UNREACHABLE: ReadonlySet<string> = new Set([
+  'AbortError', // our own bound on what only tidies up; whoever gives up for another reason has that reason
   'ECONNREFUSED',
   'ECONNRESET',
   'EAI_AGAIN',

@@ -1,4 +1,3 @@
-import { createServer, request, type Server } from 'node:http';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -11,7 +10,18 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import type { S3StoreConfig } from '../../../shared/config/store-config.ts';
 import type { ObjectStore } from '../../../transporter/store/object-store.ts';
 import { openS3Store } from '../../../transporter/store/s3-store.ts';
+import {
+  emptySuccess,
+  type Fault,
+  flipBit,
+  refuse,
+  type S3FaultProxy,
+  silence,
+  stallBody,
+  startS3FaultProxy,
+} from '../../support/s3-fault-proxy.ts';
 import { freshPrefix, sharedStack } from '../../support/shared-stack.ts';
+import { waitFor } from '../../support/wait-for.ts';
 
 const MIB = 1024 * 1024;
 const signal = new AbortController().signal;
@@ -69,12 +79,16 @@ describe('openS3Store', () => {
 
   it('puts a large object in parts, whose borders are not those of the frames, and leaves nothing unfinished', async () => {
     const key = `${freshPrefix()}/large.log.zst`;
-    const requests: (string | undefined)[] = [];
-    const store = open({}, ({ errorCode }) => requests.push(errorCode));
+    const proxy = await faultProxy();
+    const store = open({ endpoint: proxy.endpoint });
     const frames = Array.from({ length: 23 }, (_, i) => Buffer.alloc(MIB - 7 * i, i));
     await store.put(key, frames, options);
     expect((await stored(key)).equals(Buffer.concat(frames))).toBe(true);
-    expect(requests).toEqual(Array.from({ length: 1 + 5 + 1 }));
+    expect(proxy.requests.map(({ operation }) => operation)).toEqual([
+      'CreateMultipartUpload',
+      ...Array.from({ length: 5 }, () => 'UploadPart'),
+      'CompleteMultipartUpload',
+    ]);
     const { s3 } = sharedStack();
     const listed = await client().send(new ListMultipartUploadsCommand({ Bucket: s3.bucket, Prefix: key }));
     expect(listed.Uploads ?? []).toEqual([]);
@@ -104,100 +118,89 @@ describe('openS3Store', () => {
   });
 
   it('tries again on 503 SlowDown, and reports what still fails after its attempts', async () => {
-    const slowDown = {
-      status: 503,
-      body: '<Error><Code>SlowDown</Code><Message>Reduce your rate</Message></Error>',
-    };
-    const ok = { status: 200, body: '' };
-    const errors: (string | undefined)[] = [];
-    const recovering = await serve((attempt) => (attempt === 1 ? slowDown : ok));
-    const store = open({ endpoint: recovering }, ({ errorCode }) => errors.push(errorCode));
-    await store.put('a', [Buffer.from('a')], options);
-    const down = open({ endpoint: await serve(() => slowDown) }, ({ errorCode }) => errors.push(errorCode));
-    await expect(down.put('a', [Buffer.from('a')], options)).rejects.toMatchObject({
-      code: 'STORE_FAILED',
-      retryable: true,
-    });
-    expect(errors).toEqual([undefined, 'STORE_FAILED']);
+    const proxy = await faultProxy();
+    const failures: string[] = [];
+    const store = open({ endpoint: proxy.endpoint }, { attemptFailed: (code) => failures.push(code) });
+    const key = `${freshPrefix()}/slowly`;
+    proxy.strike({ name: 'slow down', fault: refuse(503, 'SlowDown'), times: 1 });
+    await store.put(key, [Buffer.from('a')], options);
+    expect((await stored(key)).toString()).toBe('a');
+    proxy.strike({ name: 'slow down', fault: refuse(503, 'SlowDown') });
+    const put = store.put(key, [Buffer.from('a')], options);
+    await expect(put).rejects.toMatchObject({ code: 'STORE_FAILED', retryable: true });
+    expect(failures).toEqual(['STORE_FAILED', 'STORE_FAILED', 'STORE_FAILED']);
   });
 
-  it('gives up on a store that takes the request and never answers, and at once when the partition is gone', async () => {
-    const silent = await serve(() => undefined);
-    const store = open({ endpoint: silent, requestTimeoutMs: 200, maxAttempts: 1 });
-    await expect(store.put('a', [Buffer.from('a')], options)).rejects.toMatchObject({
-      code: 'STORE_UNREACHABLE',
-    });
+  it.each([
+    ['never answers', silence],
+    ['answers with a head and no body', stallBody],
+  ])('gives up on a store that %s, and at once when the partition is gone', async (_, fault) => {
+    const proxy = await faultProxy();
+    proxy.strike({ name: 'quiet', fault });
+    const key = `${freshPrefix()}/quiet`;
+    const store = open({ endpoint: proxy.endpoint, requestTimeoutMs: 300, maxAttempts: 1 });
+    const put = store.put(key, [Buffer.from('a')], options);
+    await expect(put).rejects.toMatchObject({ code: 'STORE_UNREACHABLE' });
     const gone = new AbortController();
-    const dropping = await serve(() => {
-      gone.abort(new Error('gone'));
-      return undefined;
-    });
-    const patient = open({ endpoint: dropping, requestTimeoutMs: 60_000 });
-    const put = patient.put('a', [Buffer.from('a')], { ...options, signal: gone.signal });
-    await expect(put).rejects.toThrow('gone');
+    const patient = open({ endpoint: proxy.endpoint, requestTimeoutMs: 60_000 });
+    const given = patient.put(key, [Buffer.from('a')], { ...options, signal: gone.signal });
+    await waitFor(() => proxy.requests.length === 2, { timeoutMs: 10_000, what: 'the second request' });
+    gone.abort(new Error('gone'));
+    await expect(given).rejects.toThrow('gone');
   });
 
-  it('is refused by the store when a byte changes on the way, and writes nothing', async () => {
-    const prefix = freshPrefix();
-    const honest = open({ endpoint: await startProxy((body) => body), maxAttempts: 1 });
-    await honest.put(`${prefix}/whole`, [Buffer.from('content')], options);
-    expect((await stored(`${prefix}/whole`)).toString()).toBe('content');
-    const turning = open({
-      endpoint: await startProxy((body) => body.map((byte) => byte ^ 1)),
-      maxAttempts: 1,
-    });
-    const put = turning.put(`${prefix}/turned`, [Buffer.from('content')], options);
+  it.each([
+    ['a part', 'UploadPart'],
+    ['an object', 'PutObject'],
+  ] as const)('does not take a success for %s stored that no store has given', async (_, operation) => {
+    const proxy = await faultProxy();
+    proxy.strike({ name: 'a page', fault: emptySuccess, operation });
+    const content = Buffer.alloc(operation === 'PutObject' ? 10 : 16 * MIB, 'x');
+    const key = `${freshPrefix()}/nowhere`;
+    const put = open({ endpoint: proxy.endpoint }).put(key, [content], options);
     await expect(put).rejects.toMatchObject({ code: 'STORE_FAILED' });
-    await expect(stored(`${prefix}/turned`)).rejects.toMatchObject({ code: 'ENOENT' });
+    await expect(stored(key)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('touches no object when an upload begins without an id', async () => {
+    const proxy = await faultProxy();
+    const key = `${freshPrefix()}/precious`;
+    await open().put(key, [Buffer.from('what is there')], options);
+    proxy.strike({ name: 'a page', fault: emptySuccess, operation: 'CreateMultipartUpload' });
+    const put = open({ endpoint: proxy.endpoint }).put(key, [Buffer.alloc(16 * MIB)], options);
+    await expect(put).rejects.toMatchObject({ code: 'STORE_FAILED' });
+    expect((await stored(key)).toString()).toBe('what is there');
+    expect(proxy.requests.map(({ operation }) => operation)).toEqual(['CreateMultipartUpload']);
+  });
+
+  it('compares the checksum that the store has computed', async () => {
+    const proxy = await faultProxy();
+    const storedWith =
+      (checksum: string): Fault =>
+      ({ response }) => {
+        response.writeHead(200, { etag: '"e"', 'x-amz-checksum-crc32c': checksum }).end();
+      };
+    const store = open({ endpoint: proxy.endpoint, maxAttempts: 1 });
+    // "123456789" is the check value's input in the catalogue of CRCs: CRC-32/ISCSI is 0xe3069283.
+    const content = [Buffer.from('123456789')];
+    proxy.strike({ name: 'right', fault: storedWith('4waSgw=='), times: 1 });
+    await store.put('a', content, options);
+    proxy.strike({ name: 'wrong', fault: storedWith('AAAAAA=='), times: 1 });
+    await expect(store.put('a', content, options)).rejects.toMatchObject({ code: 'STORE_FAILED' });
+  });
+
+  it('is refused by the store when a bit turns on the way, and writes nothing', async () => {
+    const proxy = await faultProxy();
+    proxy.strike({ name: 'flip', fault: flipBit });
+    const key = `${freshPrefix()}/turned`;
+    const put = open({ endpoint: proxy.endpoint }).put(key, [Buffer.from('content')], options);
+    await expect(put).rejects.toMatchObject({ code: 'STORE_FAILED' });
+    await expect(stored(key)).rejects.toMatchObject({ code: 'ENOENT' });
   });
 });
 
-/** Passes requests on to the stack's S3 as they are, signature and all, but for their bodies. */
-async function startProxy(change: (body: Uint8Array) => Uint8Array): Promise<string> {
-  const target = new URL(sharedStack().s3.endpoint);
-  return listen(
-    createServer((incoming, outgoing) => {
-      const { method, url, headers } = incoming;
-      const chunks: Buffer[] = [];
-      incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
-      incoming.on('end', () => {
-        const passed = request(
-          { host: target.hostname, port: target.port, method, path: url, headers },
-          (answer) => {
-            outgoing.writeHead(answer.statusCode ?? 500, answer.headers);
-            answer.pipe(outgoing);
-          },
-        );
-        passed.end(change(Buffer.concat(chunks)));
-      });
-    }),
-  );
-}
-
-/** Answers everything in one way; undefined is silence. */
-async function serve(
-  answer: (attempt: number) => { status: number; body: string } | undefined,
-): Promise<string> {
-  let attempts = 0;
-  return listen(
-    createServer((incoming, outgoing) => {
-      incoming.resume().on('end', () => {
-        attempts += 1;
-        const given = answer(attempts);
-        if (given !== undefined)
-          outgoing.writeHead(given.status, { 'content-type': 'application/xml' }).end(given.body);
-      });
-    }),
-  );
-}
-
-/** Its URL, on a free port of loopback, until the test is over. */
-async function listen(server: Server): Promise<string> {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(async () => {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  });
-  const address = server.address();
-  return `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
+async function faultProxy(): Promise<S3FaultProxy> {
+  const proxy = await startS3FaultProxy(sharedStack().s3.endpoint);
+  onTestFinished(() => proxy.close());
+  return proxy;
 }

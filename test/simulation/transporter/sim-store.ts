@@ -73,7 +73,7 @@ export function simStore({ network, random }: { network: SimNetwork; random: Ran
         });
       },
       abortUnfinished: () => network.call(life, 'abortUnfinished', () => {}),
-      close: () => {},
+      close: () => Promise.resolve(),
     }),
   };
   return store;

@@ -1,11 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { SkaldError } from '../../../../shared/errors.ts';
-import { silentLogger } from '../../../../shared/telemetry/logger.ts';
-import { repeatedLog } from '../../../../shared/telemetry/repeated-log.ts';
 import type { Intent } from '../../../../transporter/chunk/intent.ts';
 import type { Chunk } from '../../../../transporter/chunk/open-chunk.ts';
 import { rewriteChunk, writeChunk } from '../../../../transporter/chunk/write-chunk.ts';
-import { simClock } from '../../../simulation/support/sim-clock.ts';
 
 const object = (name: string) => ({
   name,
@@ -37,36 +33,29 @@ const chunk: Chunk = {
   records: 2,
 };
 
-/** Writes down what happens, in order; `failures` are thrown by the first puts. */
-function stage(failures: Error[] = []) {
-  const clock = simClock(0);
+/** Writes down what happens, in order; `failure` is thrown by the first put. */
+function stage(failure?: Error) {
   const events: string[] = [];
-  const stop = new AbortController();
+  const failures = failure === undefined ? [] : [failure];
   const options = {
     commit: (offset: number, intent?: Intent) => {
       events.push(intent === undefined ? `commit ${offset}` : `intent ${offset} to ${intent.end}`);
       return Promise.resolve();
     },
     store: {
-      location: 'memory',
-      check: () => Promise.resolve(),
       put: (name: string) => {
-        const failure = failures.shift();
-        events.push(failure === undefined ? `put ${name}` : `fail ${name}`);
-        return failure === undefined ? Promise.resolve() : Promise.reject(failure);
+        const failed = failures.shift();
+        events.push(failed === undefined ? `put ${name}` : `fail ${name}`);
+        return failed === undefined ? Promise.resolve() : Promise.reject(failed);
       },
       abortUnfinished: (name: string) => {
         events.push(`abort ${name}`);
         return Promise.resolve();
       },
-      close: () => {},
     },
-    clock,
-    random: () => 0.5,
-    problems: repeatedLog({ logger: silentLogger, clock, intervalMs: 1000 }),
-    signal: stop.signal,
+    signal: new AbortController().signal,
   };
-  return { clock, events, options, stop };
+  return { events, options };
 }
 
 describe('writeChunk', () => {
@@ -82,48 +71,17 @@ describe('writeChunk', () => {
     expect(events).toEqual(['commit 20']);
   });
 
-  it('tries for as long as the store fails, and commits nothing before', async () => {
-    const down = Array.from({ length: 50 }, () => new SkaldError('STORE_UNREACHABLE', 'down'));
-    const { clock, events, options } = stage(down);
-    const written = writeChunk(chunk, options);
-    await clock.advance(3_600_000);
-    await written;
-    expect(events.filter((event) => event.startsWith('fail'))).toHaveLength(50);
-    expect(events.slice(-2).sort()[0]).toBe('commit 20');
-    expect(events.indexOf('commit 20')).toBe(events.length - 1);
-  });
-
-  it('stops trying when the partition is gone', async () => {
-    const { clock, events, options, stop } = stage(
-      Array.from({ length: 4 }, () => new SkaldError('STORE_FAILED', 'no')),
-    );
-    const written = writeChunk(chunk, options);
-    written.catch(() => {});
-    await clock.advance(1);
-    stop.abort(new Error('gone'));
-    await clock.advance(60_000);
-    await expect(written).rejects.toThrow('gone');
-    expect(events).toEqual(['intent 10 to 20', 'fail a', 'fail b']);
-  });
-
-  it('does not try again what trying cannot help', async () => {
-    const { events, options } = stage([new TypeError('a bug')]);
+  it('commits nothing when an object is not stored, and rejects when nothing is on its way any more', async () => {
+    const { events, options } = stage(new TypeError('a bug'));
     await expect(writeChunk(chunk, options)).rejects.toThrow('a bug');
     expect(events).toEqual(['intent 10 to 20', 'fail a', 'put b']);
   });
 });
 
 describe('rewriteChunk', () => {
-  it('drops what the earlier owner left unfinished under the same names, and promises nothing anew', async () => {
+  it('promises nothing anew, and drops what the earlier owner left unfinished before it commits', async () => {
     const { events, options } = stage();
     await rewriteChunk(chunk, options);
-    expect(events).toEqual(['abort a', 'abort b', 'put a', 'put b', 'commit 20']);
-  });
-
-  it('goes on where it may not look for unfinished uploads', async () => {
-    const { events, options } = stage();
-    options.store.abortUnfinished = () => Promise.reject(new SkaldError('STORE_DENIED', 'not allowed'));
-    await rewriteChunk(chunk, options);
-    expect(events).toEqual(['put a', 'put b', 'commit 20']);
+    expect(events).toEqual(['put a', 'put b', 'abort a', 'abort b', 'commit 20']);
   });
 });

@@ -1,0 +1,60 @@
+import { SkaldError } from '../../shared/errors.ts';
+import { crc32c } from '../../shared/wire/crc32c.ts';
+
+/**
+ * What a store says of an object or part that it has taken. Everything that stores an object has an ETag, and
+ * some repeat the checksum that they have computed.
+ * Source: docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html#API_PutObject_ResponseSyntax
+ */
+export interface StoredAnswer {
+  ETag?: string | undefined;
+  ChecksumCRC32C?: string | undefined;
+}
+
+/**
+ * Takes nobody's word for it but a store's: a proxy with a page of its own, or an answer that was cut, may
+ * have the status of a success.
+ * @throws SkaldError STORE_FAILED
+ */
+export function confirmStored(
+  { ETag, ChecksumCRC32C }: StoredAnswer,
+  sent: { checksum: string; where: Record<string, string> },
+): void {
+  if (ETag === undefined || ETag === '') {
+    throw failed('a success without an ETag: whoever answers there has stored nothing', sent.where);
+  }
+  if (ChecksumCRC32C !== undefined && ChecksumCRC32C !== sent.checksum) {
+    throw failed(
+      `the CRC-32C ${ChecksumCRC32C} of what it stored, and ${sent.checksum} was sent`,
+      sent.where,
+    );
+  }
+}
+
+/** @throws SkaldError STORE_FAILED: without the id, its parts and their removal would be other requests */
+export function uploadIdOf({ UploadId }: { UploadId?: string | undefined }, key: string): string {
+  if (UploadId === undefined || UploadId === '') throw failed('an upload without an id', { key });
+  return UploadId;
+}
+
+/** As S3 wants it: base64 of the big-endian CRC-32C. */
+export function checksumOf(bytes: Uint8Array): string {
+  const buffer = Buffer.alloc(4);
+  buffer.writeUInt32BE(crc32c(bytes));
+  return buffer.toString('base64');
+}
+
+/**
+ * The checksum of an object in parts: that of the checksums of its parts, and their number.
+ * Source: docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html#Checksum-type-types
+ */
+export function checksumOfParts(checksums: readonly string[]): string {
+  const bytes = Buffer.concat(checksums.map((checksum) => Buffer.from(checksum, 'base64')));
+  return `${checksumOf(bytes)}-${checksums.length}`;
+}
+
+function failed(what: string, where: Record<string, string>): SkaldError {
+  return new SkaldError('STORE_FAILED', `The object store answers with ${what}. Check store.endpoint.`, {
+    where,
+  });
+}
