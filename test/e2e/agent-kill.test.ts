@@ -48,7 +48,7 @@ test('kill -9 again and again while lines are written and files rotate: each lin
     const before = await countRecords(topic);
     const agent = startSkald(['agent', '-c', config]);
     await waitFor(async () => (await countRecords(topic)) > before || undefined, {
-      timeoutMs: 30_000,
+      timeoutMs: 60_000,
       what: `the first lines of round ${round} in Kafka`,
     });
     await delay(random() * LONGEST_LIFE_MS);

@@ -10,7 +10,7 @@ import { waitFor } from '../support/wait-for.ts';
 
 const LINES_A_STEP = 50;
 const STEP_MS = 5;
-const WAIT_MS = 30_000;
+const WAIT_MS = 60_000;
 
 /** An application that logs numbered lines all the time. */
 function startWriter(log: string) {

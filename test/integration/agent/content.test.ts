@@ -14,7 +14,7 @@ const CODEC_IDS = { none: 0, gzip: 1, lz4: 3, zstd: 4 } as const;
 
 async function arrived(topic: string, records: number): Promise<void> {
   await waitFor(async () => (await countRecords(topic)) >= records, {
-    timeoutMs: 30_000,
+    timeoutMs: 60_000,
     what: `${records} records in ${topic}`,
   });
 }
@@ -96,7 +96,7 @@ test('a graceful stop in mid-stream: everything that was written before is there
     const before = await countRecords(topic);
     for (let step = 0; step < 20; step += 1) await write(500);
     await waitFor(async () => (await countRecords(topic)) > before, {
-      timeoutMs: 30_000,
+      timeoutMs: 60_000,
       what: 'lines in Kafka',
     });
     await write(5_000);

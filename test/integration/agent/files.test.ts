@@ -119,7 +119,7 @@ test.skipIf(!mayMount())(
     expect(await agent.exited()).toMatchObject({ code: 0 });
     expect(await countRecords(topic)).toBe(4);
   },
-  60_000,
+  120_000,
 );
 
 test('a directory that is created later, renamed, and moved to another place within the globs: each line once', async () => {
@@ -127,7 +127,7 @@ test('a directory that is created later, renamed, and moved to another place wit
   const host = await agentHost({ app: { topic, include: '**/*.log*' } });
   const at = (name: string): string => join(host.logs, 'app', name);
   const agent = host.start();
-  await waitFor(() => host.status('app'), { timeoutMs: 20_000, what: 'the agent answers' });
+  await waitFor(() => host.status('app'), { timeoutMs: 60_000, what: 'the agent answers' });
   await mkdir(at('later/deep'), { recursive: true });
   await appendFile(at('later/deep/app.log'), '0 1\n');
   expect(await judge(topic, 1)).toEqual(EACH_ONCE_IN_ORDER);
@@ -142,4 +142,4 @@ test('a directory that is created later, renamed, and moved to another place wit
   agent.signal('SIGTERM');
   expect(await agent.exited()).toMatchObject({ code: 0 });
   expect(await countRecords(topic)).toBe(4);
-}, 60_000);
+}, 120_000);

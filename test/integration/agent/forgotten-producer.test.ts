@@ -28,7 +28,7 @@ test('killed before the answer came, and back when the broker has forgotten the 
   const log = join(host.logs, 'app', 'app.log');
   const arrived = (records: number): Promise<unknown> =>
     waitFor(async () => (await countRecords(topic, bootstrap)) >= records, {
-      timeoutMs: 30_000,
+      timeoutMs: 60_000,
       what: `${records} records in ${topic}`,
     });
 
@@ -36,7 +36,7 @@ test('killed before the answer came, and back when the broker has forgotten the 
   await appendFile(log, lines(1, 100));
   await arrived(100);
   await waitFor(async () => (await host.status('app'))?.openIntents === 0, {
-    timeoutMs: 10_000,
+    timeoutMs: 60_000,
     what: 'the acknowledgement',
   });
 
@@ -48,7 +48,7 @@ test('killed before the answer came, and back when the broker has forgotten the 
   const partitions = [{ topic, partition: 0, timestamp: LATEST }];
   const logEnd = listOffsetsRequest({ isolation: 'read_uncommitted', partitions, logEnd: true });
   await waitFor(async () => (await cluster.send(1, 'control', logEnd)).partitions[0]!.offset === 150, {
-    timeoutMs: 10_000,
+    timeoutMs: 60_000,
     what: 'the batch in the log of the leader',
   });
   first.signal('SIGKILL');
@@ -63,14 +63,14 @@ test('killed before the answer came, and back when the broker has forgotten the 
       const { stdout } = await kafkaTool('org.apache.kafka.tools.TransactionsCommand', describe);
       return stdout.trim().split('\n').length === 1; // the head of the table
     },
-    { timeoutMs: 30_000, what: 'the broker has forgotten the producer' },
+    { timeoutMs: 60_000, what: 'the broker has forgotten the producer' },
   );
 
   await appendFile(log, lines(151, 200));
   const second = host.start();
   await arrived(200);
   await waitFor(async () => (await host.status('app'))?.lagBytes === 0, {
-    timeoutMs: 10_000,
+    timeoutMs: 60_000,
     what: 'the acknowledgement of all lines',
   });
   expect(await host.metric('skald_agent_replayed_batches_total', { outcome: 'found' })).toBeGreaterThan(0);

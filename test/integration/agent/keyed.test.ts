@@ -33,7 +33,7 @@ test('records with keys lie where the records of other producers with the same k
   const agent = host.start();
   const count = KEYS.length + lines.length;
   await waitFor(async () => (await countRecords(topic)) > KEYS.length, {
-    timeoutMs: 30_000,
+    timeoutMs: 60_000,
     what: 'first lines',
   });
   agent.signal('SIGKILL');
@@ -41,7 +41,7 @@ test('records with keys lie where the records of other producers with the same k
   await appendFile(log, lines.slice(10_000).join(''));
   const second = host.start();
   await waitFor(async () => (await countRecords(topic)) >= count, {
-    timeoutMs: 30_000,
+    timeoutMs: 60_000,
     what: `${count} records`,
   });
   second.signal('SIGTERM');

@@ -2,7 +2,8 @@ import { appendFile, rename } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 
-const LINES_A_STEP = 50;
+/** Written at once. */
+export const LINES_A_STEP = 50;
 const STEP_MS = 5;
 
 export interface LineWriter {

@@ -91,7 +91,7 @@ test('connections hang without closing: replaced after the request time-out, eac
   for (let round = 0; round < 3; round += 1) {
     proxy.hangOpen();
     const behind = await w.count();
-    await w.arrived(behind + 1_000, 6 * TIMEOUT_MS);
+    await w.arrived(behind + 1_000, 10 * TIMEOUT_MS);
   }
   expect(await w.host.metric('skald_agent_produce_errors_total', { code: 'KAFKA_TIMEOUT' })).toBeGreaterThan(
     0,
@@ -110,6 +110,6 @@ test('a broker takes connections and answers nothing: tried again after the conn
   });
   proxy.hangNew(false);
   const behind = await w.count();
-  await w.arrived(behind + 1_000, 6 * TIMEOUT_MS);
+  await w.arrived(behind + 1_000, 10 * TIMEOUT_MS);
   expect(await w.judge()).toEqual(EACH_ONCE_IN_ORDER);
 }, 120_000);

@@ -33,7 +33,7 @@ test('a topic that does not exist yet: said at the start, and the lines flow whe
   await writeFile(join(host.logs, 'app', 'app.log'), 'one\ntwo\n');
   const agent = host.start();
   await waitFor(() => agent.stderr().includes('KAFKA_TOPIC_MISSING'), {
-    timeoutMs: 20_000,
+    timeoutMs: 60_000,
     what: 'the agent says that the topic is missing',
   });
   expect(await host.status('app')).toMatchObject({ ready: false });
@@ -116,7 +116,7 @@ test('all brokers are down at the start, then hang, while a file of 256 MiB wait
 
   const first = host.start();
   await waitFor(() => first.stderr().includes('KAFKA_UNREACHABLE'), {
-    timeoutMs: 20_000,
+    timeoutMs: 60_000,
     what: 'the agent says that no broker can be reached',
   });
   await stack.startBroker(1);
@@ -137,7 +137,7 @@ test('all brokers are down at the start, then hang, while a file of 256 MiB wait
   // Node and the worker take about 130 MiB; the file, or a few seconds of it, would show.
   expect(await peakMemoryBytes(first.pid)).toBeLessThan(230 * MIB);
   first.signal('SIGTERM');
-  expect(await first.exited(15_000)).toMatchObject({ code: 0 });
+  expect(await first.exited(30_000)).toMatchObject({ code: 0 });
 
   stack.resumeBroker(1);
   const second = host.start();

@@ -9,7 +9,7 @@ import { agentHost } from './agent-host.ts';
 
 function arrived(topic: string, records: number): Promise<unknown> {
   return waitFor(async () => (await countRecords(topic)) >= records, {
-    timeoutMs: 30_000,
+    timeoutMs: 60_000,
     what: `${records} records in ${topic}`,
   });
 }
@@ -70,7 +70,7 @@ test('a pipeline whose journal cannot be read: said with its name, and the other
   agent.signal('SIGTERM');
   await agent.exited();
   expect((await readValues(topic)).toString()).toBe('flows\n');
-}, 60_000);
+}, 120_000);
 
 test('a second agent on the same state directory refuses to start, and the first goes on', async () => {
   const topic = await freshTopic({ partitions: 1 });
@@ -93,4 +93,4 @@ test('a second agent on the same state directory refuses to start, and the first
   third.signal('SIGTERM');
   await third.exited();
   expect((await readValues(topic)).toString()).toBe('one\ntwo\nthree\n');
-}, 60_000);
+}, 120_000);

@@ -11,7 +11,7 @@ import { freshTopic, sharedStack } from '../../support/shared-stack.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import { agentHost, type AgentHost } from './agent-host.ts';
 
-const WAIT_MS = 30_000;
+const WAIT_MS = 60_000;
 /** So that every partition has batches. */
 const ROUND_ROBIN = 'partitioner:\n  type: round-robin\n  rack: ignore\n';
 
@@ -149,7 +149,7 @@ test('deleted and not made again: said, the other pipeline flows, the agent stop
     what: 'a word of it',
   });
   first.signal('SIGTERM');
-  expect(await first.exited(15_000)).toMatchObject({ code: 0 });
+  expect(await first.exited(30_000)).toMatchObject({ code: 0 });
 
   const second = host.start();
   await recreateTopic(topic, 3);
