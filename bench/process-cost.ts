@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 
 export interface ProcessCost {
-  /** User and system time of all threads since the start. */
+  /** User and system time of all threads since the start, with that of children that have ended. */
   cpuSeconds: number;
   peakMemoryBytes: number;
 }
@@ -9,15 +9,25 @@ export interface ProcessCost {
 /** Clock ticks of /proc/<pid>/stat: USER_HZ, 100 on every Linux that Node runs on (proc(5)). */
 const TICKS_A_SECOND = 100;
 
-/** What a running process has cost so far, by the kernel's own account: utime and stime of proc_pid_stat(5), VmHWM of proc_pid_status(5). */
+/** What a running process has cost so far, by the kernel's own account: utime, stime, cutime and cstime of proc_pid_stat(5), VmHWM of proc_pid_status(5). */
 export async function processCost(pid: number): Promise<ProcessCost> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-  // The name in parentheses may hold spaces; fields count on from the last parenthesis, where the third one begins.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const fields = await statFields(pid);
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  const peakKib = Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]);
+  const peakKib = Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0); // one that has just ended has none
   return {
-    cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS_A_SECOND,
+    cpuSeconds: fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / TICKS_A_SECOND,
     peakMemoryBytes: peakKib * 1024,
   };
+}
+
+/** User and system time of all children of this process that have ended, and of theirs: exact, where a look at a running one is early. */
+export async function endedChildrenCpuSeconds(): Promise<number> {
+  const fields = await statFields(process.pid);
+  return (Number(fields[13]) + Number(fields[14])) / TICKS_A_SECOND;
+}
+
+/** From the third field on. The name in parentheses, the second, may hold spaces and parentheses. */
+async function statFields(pid: number): Promise<string[]> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 }

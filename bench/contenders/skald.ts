@@ -3,8 +3,14 @@ import { join } from 'node:path';
 import { projectRoot } from '../../scripts/stack/project-root.ts';
 import type { Contender } from '../contender.ts';
 
-/** The agent as users run it, journal and provenance and all, with the default settings but for the codec. */
-export function skald(codec: 'zstd' | 'lz4'): Contender {
+/** The agent as users run it, journal and provenance and all, with the default settings but for what is given. */
+export function skald({
+  codec,
+  partitioner = {},
+}: {
+  codec: 'zstd' | 'lz4';
+  partitioner?: object;
+}): Contender {
   return {
     name: `skald agent, ${codec}`,
     prepare: async ({ file, topic, bootstrap, directory }) => {
@@ -20,7 +26,7 @@ export function skald(codec: 'zstd' | 'lz4'): Contender {
         status: false,
         log: { level: 'warn' },
       };
-      const pipeline = { files: { include: [file] }, kafka: { topic, codec } };
+      const pipeline = { files: { include: [file] }, kafka: { topic, codec }, partitioner };
       // JSON is YAML.
       await writeFile(join(directory, 'agent.yaml'), JSON.stringify(agent));
       await writeFile(join(pipelinesDir, 'bench.yaml'), JSON.stringify(pipeline));

@@ -1,4 +1,3 @@
-/** One run of one contender: from its start to the moment at which the topic holds every line. */
 import { once } from 'node:events';
 import kafkajs from 'kafkajs';
 import { createTopic, topicIsReady } from '../scripts/stack/kafka-admin.ts';
@@ -6,25 +5,19 @@ import { spawnWithLifeline } from '../scripts/stack/lifeline.ts';
 import { makeTempDir } from '../scripts/stack/temp-dir.ts';
 import { waitFor } from '../scripts/stack/wait-for.ts';
 import type { Contender } from './contender.ts';
+import type { Input } from './input.ts';
 import { type ProcessCost, processCost } from './process-cost.ts';
+import type { RunResult } from './report.ts';
 
-export interface Input {
-  file: string;
-  bytes: number;
-  lines: number;
-}
-
-export interface RunResult extends ProcessCost {
-  wallSeconds: number;
-  /** Records in the topic at the end, by the brokers' own count. */
-  records: number;
-}
-
-const PARTITIONS = 6;
+export const PARTITIONS = 6;
 const RUN_TIMEOUT_MS = 300_000;
 const LOOK_MS = 50;
 
-export async function runOnce(
+/**
+ * One run of one contender: from its start to the moment at which a new topic holds every line of the input.
+ * @throws Error when it ends early, or when there are more records than lines
+ */
+export async function fillTopic(
   contender: Contender,
   input: Input,
   topic: string,
@@ -67,6 +60,8 @@ export async function runOnce(
         }
         return seen >= input.lines && seen;
       }, full);
+      if (records > input.lines)
+        throw new Error(`${contender.name}: ${records} records of ${input.lines} lines`);
       const wallSeconds = (performance.now() - startMs) / 1000;
       return { ...cost!, wallSeconds, records };
     } finally {
