@@ -16,8 +16,8 @@ const DEFAULT_LEVELS = { zstd: 3, gzip: 6 };
 /** Longest key of an object in bytes of UTF-8: docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html */
 const MAX_KEY_BYTES = 1024;
 
-/** Most digits or letters of a field's value: a partition is an i32, an offset an i64. */
-const LONGEST_VALUES: Readonly<Record<string, number>> = { partition: 10, firstOffset: 19, yyyy: 4, ext: 16 };
+/** Most digits or letters of a field's value: a partition is an i32, an offset an i64 and perhaps the id of a chunk. */
+const LONGEST_VALUES: Readonly<Record<string, number>> = { partition: 10, firstOffset: 32, yyyy: 4, ext: 16 };
 
 /** A topic with everything that `objects` and `chunk` say about it filled in. */
 export interface TopicConfig extends Omit<ObjectsConfig, 'level'> {

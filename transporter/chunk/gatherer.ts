@@ -20,7 +20,7 @@ export interface Gatherer {
   readonly decodedTo: number;
   /** Fetched bytes that are not decoded yet. */
   readonly undecodedBytes: number;
-  /** Damaged bytes were thrown away and are fetched once more. */
+  /** Damaged bytes were thrown away, or something else is hard to believe, and is fetched once more. */
   readonly isSecondLook: boolean;
   /** Of the open chunk and what will go into it; undefined while there is nothing. */
   readonly facts: ChunkFacts | undefined;
@@ -67,6 +67,8 @@ export function createGatherer(options: GathererOptions): Gatherer {
   let look = 0;
   /** Base offsets of batches that could not be decoded at the first look. */
   const suspects = new Set<number>();
+  /** Answers in which a batch behind the end came next. No checksum covers its offset, so it is believed when it comes again. */
+  let looksPastEnd = 0;
 
   const startJob = (): void => {
     if (waitingFrom === position) return;
@@ -130,7 +132,9 @@ export function createGatherer(options: GathererOptions): Gatherer {
 
   const take = (answer: FetchedPartition): void => {
     const taken = takeBatches(answer, position, options.end);
-    if (taken.nextOffset === position) return;
+    if (taken.isPastEnd) looksPastEnd += 1;
+    const nextOffset = looksPastEnd > 1 ? options.end! : taken.nextOffset;
+    if (nextOffset === position) return;
     if (openedAtMs === Infinity) noteOpened();
     for (const { bytes, endOffset } of taken.pieces) {
       waiting.push(bytes);
@@ -139,7 +143,7 @@ export function createGatherer(options: GathererOptions): Gatherer {
       position = endOffset;
       if (waitingBytes >= JOB_BYTES) startJob();
     }
-    position = taken.nextOffset;
+    position = nextOffset;
   };
 
   return {
@@ -156,7 +160,7 @@ export function createGatherer(options: GathererOptions): Gatherer {
       return waitingBytes + decodingBytes;
     },
     get isSecondLook() {
-      return suspects.size > 0;
+      return suspects.size > 0 || looksPastEnd === 1;
     },
     get facts() {
       if (position === chunk.start) return undefined;

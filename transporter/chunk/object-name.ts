@@ -21,8 +21,13 @@ export interface ObjectPlace {
   partition: number;
   /** Start of the time bucket on the wall clock of the layout's zone, `YYYY-MM-DDTHH:MM`. */
   bucketLabel: string;
-  /** Offset of the object's first record. */
+  /**
+   * The offset at which its chunk begins, not that of its own first record: compaction and retention may take
+   * that one away before the object is made again.
+   */
   firstOffset: number;
+  /** Set for the second name of an object, when another chunk's object has the first. */
+  chunkId?: string | undefined;
 }
 
 /**
@@ -35,7 +40,7 @@ export function objectName(layout: Layout, place: ObjectPlace): string {
     prefix: layout.prefix,
     topic: place.topic,
     partition: String(place.partition),
-    firstOffset: String(place.firstOffset),
+    firstOffset: offsetText(place),
     yyyy: label.slice(0, 4),
     mm: label.slice(5, 7),
     dd: label.slice(8, 10),
@@ -51,10 +56,14 @@ export function objectName(layout: Layout, place: ObjectPlace): string {
 /** The name of what a chunk could not carry. */
 export function quarantineName(
   layout: Layout,
-  { topic, partition, firstOffset }: { topic: string; partition: number; firstOffset: number },
+  { topic, partition, ...offset }: Omit<ObjectPlace, 'bucketLabel'>,
 ): string {
   const extension = `jsonl${CODEC_EXTENSION[layout.codec]}`;
-  return `${layout.prefix}/quarantine/${topic}/${partition}-${firstOffset}.${extension}`;
+  return `${layout.prefix}/quarantine/${topic}/${partition}-${offsetText(offset)}.${extension}`;
+}
+
+function offsetText({ firstOffset, chunkId }: Pick<ObjectPlace, 'firstOffset' | 'chunkId'>): string {
+  return chunkId === undefined ? String(firstOffset) : `${firstOffset}-${chunkId}`;
 }
 
 /** `application/vnd.apache.parquet` is registered with IANA; JSON Lines have no registered type (jsonlines.org). */

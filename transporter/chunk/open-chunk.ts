@@ -3,12 +3,15 @@ import type { DecodedRange } from '../decode/decode-range.ts';
 import { addFacts, type DecodedFrame, type FrameFacts } from '../decode/decoded-frame.ts';
 import { parquetFile } from '../decode/parquet-file.ts';
 import type { RefusedFrame } from '../decode/refused-records.ts';
+import { CHUNK_ID, chunkId } from './chunk-id.ts';
 import type { Layout } from './layout.ts';
 import { contentType, frameType, objectName, quarantineName } from './object-name.ts';
 
 /** One object of a chunk, ready to be stored. */
 export interface ChunkObject {
   name: string;
+  /** Its name when another chunk's object has that one, for example of a topic that was deleted and made anew. */
+  spareName: string;
   parts: Uint8Array[];
   bytes: number;
   /** Those that were carried; not those of the quarantine. */
@@ -74,16 +77,19 @@ export function openChunk({ topic, partition }: TopicPartition, start: number, l
     refused.push(frame);
   };
 
-  const objectOf = (object: OpenObject): ChunkObject => {
+  const objectOf = (object: OpenObject, id: string): ChunkObject => {
     const { bucket, frames, records, firstOffset } = object;
+    const place = { topic, partition, bucketLabel: bucket.label, firstOffset: start };
     return {
-      name: objectName(layout, { topic, partition, bucketLabel: bucket.label, firstOffset }),
+      name: objectName(layout, place),
+      spareName: objectName(layout, { ...place, chunkId: id }),
       ...sized(partsOf(frames)),
       records,
       contentType: contentType(layout),
       metadata: {
         'skald-topic': topic,
         'skald-partition': String(partition),
+        [CHUNK_ID]: id,
         'skald-first-offset': String(firstOffset),
         'skald-last-offset': String(object.lastOffset),
         'skald-records': String(records),
@@ -98,14 +104,16 @@ export function openChunk({ topic, partition }: TopicPartition, start: number, l
     layout.format === 'parquet' ? parquetFile(frames, layout.columns) : frames.map(({ bytes }) => bytes);
 
   /** All that the chunk has for the quarantine, however much. */
-  const quarantineObject = (first: RefusedFrame): ChunkObject => ({
-    name: quarantineName(layout, { topic, partition, firstOffset: first.firstOffset }),
+  const quarantineObject = (first: RefusedFrame, id: string): ChunkObject => ({
+    name: quarantineName(layout, { topic, partition, firstOffset: start }),
+    spareName: quarantineName(layout, { topic, partition, firstOffset: start, chunkId: id }),
     ...sized(refused.map(({ bytes }) => bytes)),
     records: 0,
     contentType: frameType(layout, 'application/jsonl'),
     metadata: {
       'skald-topic': topic,
       'skald-partition': String(partition),
+      [CHUNK_ID]: id,
       'skald-first-offset': String(first.firstOffset),
       'skald-last-offset': String(refused.at(-1)!.lastOffset),
       'skald-quarantined-records': String(refused.reduce((sum, { records }) => sum + records, 0)),
@@ -133,7 +141,11 @@ export function openChunk({ topic, partition }: TopicPartition, start: number, l
       end = range.endOffset;
     },
     close: () => {
-      const objects = [...[...open.values()].map(objectOf), ...refused.slice(0, 1).map(quarantineObject)];
+      const id = chunkId({ topic, partition }, start, end);
+      const objects = [
+        ...[...open.values()].map((object) => objectOf(object, id)),
+        ...refused.slice(0, 1).map((first) => quarantineObject(first, id)),
+      ];
       const sum = (key: 'records' | 'bytes'): number =>
         objects.reduce((total, object) => total + object[key], 0);
       return {

@@ -1,11 +1,15 @@
+import type { RepeatedLog } from '../../shared/telemetry/repeated-log.ts';
+import type { ObjectMetadata } from '../store/object-store.ts';
 import type { PatientStore } from '../store/patient-store.ts';
+import { CHUNK_ID } from './chunk-id.ts';
 import type { Intent } from './intent.ts';
-import type { Chunk } from './open-chunk.ts';
+import type { Chunk, ChunkObject } from './open-chunk.ts';
 
 export interface WriteChunkOptions {
   /** Commits for the chunk's partition; resolves when it is certain. */
   commit: (offset: number, intent?: Intent) => Promise<void>;
-  store: Pick<PatientStore, 'put' | 'abortUnfinished'>;
+  store: Pick<PatientStore, 'put' | 'describe' | 'abortUnfinished'>;
+  problems: Pick<RepeatedLog, 'warn'>;
   signal: AbortSignal;
 }
 
@@ -23,22 +27,53 @@ export async function writeChunk(chunk: Chunk, options: WriteChunkOptions): Prom
   await options.commit(chunk.end);
 }
 
-/** upload -> commit, for a chunk whose intent an earlier owner has committed. */
+/**
+ * upload -> commit, for a chunk whose intent an earlier owner has committed. What that one has stored stays:
+ * Kafka may have deleted records since, and then it holds more than could be made again.
+ */
 export async function rewriteChunk(chunk: Chunk, options: WriteChunkOptions): Promise<void> {
-  await storeObjects(chunk, options);
+  const isStored = await Promise.all(chunk.objects.map((object) => isStoredAlready(object, options)));
+  const missing = chunk.objects.filter((_, index) => isStored[index] === false);
+  await storeObjects({ ...chunk, objects: missing }, options);
   // Behind the upload, when the store is known to answer; the intent is there until all is done.
   await Promise.all(chunk.objects.map(({ name }) => options.store.abortUnfinished(name)));
   await options.commit(chunk.end);
 }
 
+/** Looked for under the second name first: whatever had the first may be gone by now. */
+async function isStoredAlready(object: ChunkObject, { store, signal }: WriteChunkOptions): Promise<boolean> {
+  for (const name of [object.spareName, object.name]) {
+    if (isOfChunk(await store.describe(name, signal), object)) return true;
+  }
+  return false;
+}
+
+function isOfChunk(found: ObjectMetadata | undefined, { metadata }: ChunkObject): boolean {
+  return found !== undefined && found[CHUNK_ID] === metadata[CHUNK_ID];
+}
+
 /** The store bounds how many go up at once. */
-async function storeObjects(chunk: Chunk, { store, signal }: WriteChunkOptions): Promise<void> {
+async function storeObjects(chunk: Chunk, options: WriteChunkOptions): Promise<void> {
   const results = await Promise.allSettled(
-    chunk.objects.map(({ name, parts, contentType, metadata }) =>
-      store.put(name, parts, { contentType, metadata, signal }),
-    ),
+    chunk.objects.map((object) => storeObject(object, chunk, options)),
   );
   // Only after the last has come to rest: nothing of this chunk is still on its way when its owner does
   // something else.
   for (const result of results) if (result.status === 'rejected') throw result.reason;
+}
+
+async function storeObject(
+  object: ChunkObject,
+  { topic, partition }: Chunk,
+  { store, problems, signal }: WriteChunkOptions,
+): Promise<void> {
+  const { name, spareName, parts, contentType, metadata } = object;
+  const found = await store.put(name, parts, { contentType, metadata, signal });
+  if (found === undefined || isOfChunk(found, object)) return;
+  problems.warn(
+    `name-taken/${topic}`,
+    { topic, partition, object: name, storedAs: spareName },
+    "another chunk's object has the name: it stays as it is, and this one is stored beside it",
+  );
+  await store.put(spareName, parts, { contentType, metadata, signal });
 }

@@ -14,6 +14,8 @@ export interface TakenBatches {
   pieces: TakenPiece[];
   /** Where to fetch from next. Beyond `fetchOffset` also when all that came was markers or aborted. */
   nextOffset: number;
+  /** A batch was there that begins at `endOffset` or behind: before it there is nothing more, if its offset is right. */
+  isPastEnd: boolean;
 }
 
 /** Some of the batches, about JOB_BYTES of them. */
@@ -45,6 +47,7 @@ export function takeBatches(
   let kept: BatchSpan[] = [];
   let keptBytes = 0;
   let nextOffset = fetchOffset;
+  let isPastEnd = false;
 
   const keep = (span: BatchSpan): void => {
     kept.push(span);
@@ -67,14 +70,15 @@ export function takeBatches(
       keep(span);
       continue;
     }
-    if (header.baseOffset >= endOffset) break;
+    isPastEnd = header.baseOffset >= endOffset;
+    if (isPastEnd) break;
     if (header.lastOffset < fetchOffset) continue;
     nextOffset = Math.min(header.lastOffset + 1, endOffset);
     if (isAborted(header) || header.isControl || header.recordCount === 0) continue;
     keep(span);
   }
   closePiece();
-  return { pieces, nextOffset };
+  return { pieces, nextOffset, isPastEnd };
 }
 
 /** All batches up to the first length that makes no sense; with none before it, that is an error. */

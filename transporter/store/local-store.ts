@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { access, link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
+import { z } from 'zod';
 import type { LocalStoreConfig } from '../../shared/config/store-config.ts';
-import { messageOf, SkaldError } from '../../shared/errors.ts';
-import type { ObjectStore } from './object-store.ts';
+import { errnoOf, messageOf, SkaldError } from '../../shared/errors.ts';
+import type { ObjectMetadata, ObjectStore } from './object-store.ts';
 
 /**
  * Files that are not objects begin with a dot: unfinished ones (`.name.part-…`, one to a writer, because an
@@ -12,9 +13,12 @@ import type { ObjectStore } from './object-store.ts';
 const partPrefix = (file: string): string => `.${basename(file)}.part-`;
 const metadataName = (file: string): string => join(dirname(file), `.${basename(file)}.meta.json`);
 
+const metadataSchema = z.record(z.string(), z.string());
+
 /**
- * Objects as files in a folder. Each is written beside its place, synced, and renamed over it, then the
- * folder is synced: after a crash there is the whole object or none (POSIX rename is atomic).
+ * Objects as files in a folder. Each is written beside its place, synced, and linked to its name, then the
+ * folder is synced: after a crash there is the whole object or none, and of two writers one comes first (POSIX
+ * link is atomic and never replaces).
  */
 export function openLocalStore(config: LocalStoreConfig): ObjectStore {
   const root = resolve(config.directory);
@@ -23,6 +27,16 @@ export function openLocalStore(config: LocalStoreConfig): ObjectStore {
     const file = resolve(root, key);
     if (!file.startsWith(root + sep)) throw failed(`object name ${key} leaves the folder`, { key });
     return file;
+  };
+
+  const describe = async (key: string): Promise<ObjectMetadata | undefined> => {
+    const file = fileOf(key);
+    if (!(await isThere(file))) return undefined;
+    try {
+      return metadataSchema.parse(JSON.parse(await readFile(metadataName(file), 'utf8')));
+    } catch {
+      return {}; // some other program's file
+    }
   };
 
   return {
@@ -40,15 +54,21 @@ export function openLocalStore(config: LocalStoreConfig): ObjectStore {
     put: async (key, parts, { metadata, signal }) => {
       signal.throwIfAborted();
       const file = fileOf(key);
+      const taken = await describe(key);
+      if (taken !== undefined) return taken;
       try {
         await makeFolder(dirname(file));
-        await writeWhole(metadataName(file), [Buffer.from(`${JSON.stringify(metadata)}\n`)]);
-        await writeWhole(file, parts);
+        // First, so that no object is ever without; where a killed writer left one without an object, over it.
+        await writeWhole(metadataName(file), [Buffer.from(`${JSON.stringify(metadata)}\n`)], rename);
+        await writeWhole(file, parts, linkOnce);
         await syncFolder(dirname(file));
       } catch (error) {
+        if (errnoOf(error) === 'EEXIST') return describe(key);
         throw failed(`cannot write ${file}: ${messageOf(error)}`, { key }, error);
       }
+      return undefined;
     },
+    describe,
     abortUnfinished: async (key) => {
       const file = fileOf(key);
       const names = await readdir(dirname(file)).catch(() => []); // no folder, nothing unfinished in it
@@ -60,14 +80,44 @@ export function openLocalStore(config: LocalStoreConfig): ObjectStore {
   };
 }
 
-async function writeWhole(file: string, parts: readonly Uint8Array[]): Promise<void> {
+/** `place` gives the finished file its name. */
+async function writeWhole(
+  file: string,
+  parts: readonly Uint8Array[],
+  place: (unfinished: string, file: string) => Promise<void>,
+): Promise<void> {
   const unfinished = join(dirname(file), `${partPrefix(file)}${randomUUID()}`);
   try {
     await writeSynced(unfinished, parts);
-    await rename(unfinished, file);
+    await place(unfinished, file);
   } catch (error) {
     await rm(unfinished, { force: true });
     throw error;
+  }
+}
+
+/** @throws EEXIST */
+async function linkOnce(unfinished: string, file: string): Promise<void> {
+  try {
+    await link(unfinished, file);
+    await rm(unfinished);
+  } catch (error) {
+    // File systems without links, such as FAT, have no second writer's back: nothing was there a moment ago.
+    if (!NO_LINKS.has(errnoOf(error) ?? '')) throw error;
+    await rename(unfinished, file);
+  }
+}
+
+const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP']);
+
+async function isThere(file: string): Promise<boolean> {
+  try {
+    await access(file);
+    return true;
+  } catch (error) {
+    const code = errnoOf(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR') return false;
+    throw failed(`cannot look at ${file}: ${messageOf(error)}`, { file }, error);
   }
 }
 

@@ -13,12 +13,15 @@ export interface ObjectStore {
   check(): Promise<void>;
 
   /**
-   * Writes an object whole or not at all, over one of the same name if there is one. It is durable when the
-   * promise resolves. Parts are read until then. Aborting the signal gives up soon; the object may or may not
-   * be written.
+   * Writes an object whole or not at all, and never over another: where there is one of that name, it stays as
+   * it is, and the promise resolves to its metadata. Otherwise it resolves to undefined when the object is
+   * durable. Parts are read until then. Aborting the signal gives up soon; the object may or may not be written.
    * @throws SkaldError as `check`, or the signal's reason
    */
-  put(key: string, parts: readonly Uint8Array[], options: PutOptions): Promise<void>;
+  put(key: string, parts: readonly Uint8Array[], options: PutOptions): Promise<ObjectMetadata | undefined>;
+
+  /** The metadata of an object; undefined where there is none. @throws SkaldError as `check` */
+  describe(key: string): Promise<ObjectMetadata | undefined>;
 
   /**
    * Drops what was left unfinished under this very name, by an owner that died or an attempt that failed, so
@@ -35,9 +38,11 @@ export interface ObjectStore {
   close(): Promise<void>;
 }
 
+/** Small, ASCII; kept beside the object. S3 allows 2 KB of it. */
+export type ObjectMetadata = Readonly<Record<string, string>>;
+
 export interface PutOptions {
   contentType: string;
-  /** Small, ASCII; kept beside the object. S3 allows 2 KB of it. */
-  metadata: Readonly<Record<string, string>>;
+  metadata: ObjectMetadata;
   signal: AbortSignal;
 }

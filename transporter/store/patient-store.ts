@@ -2,7 +2,7 @@ import { backoffMs, type Clock, type Random } from '../../shared/clock.ts';
 import { type ErrorCode, isSkaldError, type SkaldError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
 import type { RepeatedLog } from '../../shared/telemetry/repeated-log.ts';
-import type { ObjectStore } from './object-store.ts';
+import type { ObjectMetadata, ObjectStore } from './object-store.ts';
 
 /**
  * A store that is tried for as long as the partition is ours. What is fetched waits in the memory budget
@@ -11,6 +11,8 @@ import type { ObjectStore } from './object-store.ts';
 export interface PatientStore {
   /** @throws the signal's reason, or what trying again cannot help */
   put: ObjectStore['put'];
+  /** As put: until it is known. */
+  describe(key: string, signal: AbortSignal): Promise<ObjectMetadata | undefined>;
   /** As that of the store, but it never throws: it only saves money and must not hold up the records. */
   abortUnfinished(key: string): Promise<void>;
   /** Objects that the store has refused at least once and does not have yet. */
@@ -63,15 +65,16 @@ export function patientStore({ store, clock, random, problems, logger }: Patient
     }
   };
 
-  const put: PatientStore['put'] = async (key, parts, options) => {
-    const { signal } = options;
+  const untilDone = async <T>(key: string, signal: AbortSignal, attempt: () => Promise<T>): Promise<T> => {
     const own = Symbol(key);
     try {
       for (let failures = 0; ; failures += 1) {
         signal.throwIfAborted();
         try {
-          await store.put(key, parts, options);
-          break;
+          const result = await attempt();
+          // A failed attempt may have begun what it could not drop.
+          if (waiting.has(own)) await abortUnfinished(key);
+          return result;
         } catch (error) {
           signal.throwIfAborted();
           if (!isSkaldError(error) || !error.retryable) throw error;
@@ -81,8 +84,6 @@ export function patientStore({ store, clock, random, problems, logger }: Patient
         }
         await clock.sleep(backoffMs(failures, BACKOFF, random), signal);
       }
-      // A failed attempt may have begun what it could not drop.
-      if (waiting.has(own)) await abortUnfinished(key);
     } finally {
       settle(own, signal);
     }
@@ -105,7 +106,8 @@ export function patientStore({ store, clock, random, problems, logger }: Patient
   };
 
   return {
-    put,
+    put: (key, parts, options) => untilDone(key, options.signal, () => store.put(key, parts, options)),
+    describe: (key, signal) => untilDone(key, signal, () => store.describe(key)),
     abortUnfinished,
     waiting: {
       get count() {

@@ -30,7 +30,13 @@ export async function putInParts(requests: S3Requests, upload: MultipartUpload):
     const Parts = await putParts(requests, UploadId, upload);
     const where = { key: Key };
     const checksum = checksumOfParts(Parts.map((part) => part.ChecksumCRC32C));
-    const command = new CompleteMultipartUploadCommand({ Bucket, Key, UploadId, MultipartUpload: { Parts } });
+    const command = new CompleteMultipartUploadCommand({
+      Bucket,
+      Key,
+      UploadId,
+      MultipartUpload: { Parts },
+      IfNoneMatch: '*',
+    });
     await requests.run(
       {
         where,

@@ -1,6 +1,11 @@
-import { HeadBucketCommand, PutObjectCommand, type StorageClass } from '@aws-sdk/client-s3';
+import {
+  HeadBucketCommand,
+  HeadObjectCommand,
+  PutObjectCommand,
+  type StorageClass,
+} from '@aws-sdk/client-s3';
 import type { S3StoreConfig } from '../../shared/config/store-config.ts';
-import type { ObjectStore } from './object-store.ts';
+import type { ObjectMetadata, ObjectStore, PutOptions } from './object-store.ts';
 import { sliceOf, totalBytes } from './part-ranges.ts';
 import { checksumOf, confirmStored } from './s3-answer.ts';
 import { abortUploads, putInParts } from './s3-multipart.ts';
@@ -16,9 +21,13 @@ export function openS3Store(config: S3StoreConfig, observer: S3Observer = {}): O
   const { bucket: Bucket, partBytes } = config;
   const requests = openS3Requests(config, observer);
   const howStored = fieldsOf(config);
-  const underWay = new Set<Promise<void>>();
+  const underWay = new Set<Promise<unknown>>();
 
-  const put: ObjectStore['put'] = async (Key, parts, { contentType, metadata, signal }) => {
+  const create = async (
+    Key: string,
+    parts: readonly Uint8Array[],
+    { contentType, metadata, signal }: PutOptions,
+  ): Promise<void> => {
     const object = { ...howStored, Bucket, Key, ContentType: contentType, Metadata: { ...metadata } };
     if (totalBytes(parts) >= config.multipartThresholdBytes) {
       await putInParts(requests, { object, parts, partBytes, signal });
@@ -26,7 +35,7 @@ export function openS3Store(config: S3StoreConfig, observer: S3Observer = {}): O
     }
     const Body = sliceOf(parts, 0, totalBytes(parts));
     const checksum = checksumOf(Body);
-    const command = new PutObjectCommand({ ...object, Body, ChecksumCRC32C: checksum });
+    const command = new PutObjectCommand({ ...object, Body, ChecksumCRC32C: checksum, IfNoneMatch: '*' });
     const where = { key: Key };
     await requests.run(
       {
@@ -38,6 +47,33 @@ export function openS3Store(config: S3StoreConfig, observer: S3Observer = {}): O
     );
   };
 
+  const describe = async (Key: string): Promise<ObjectMetadata | undefined> => {
+    const where = { key: Key };
+    try {
+      const head = await requests.run({
+        where,
+        send: (client, sending) => client.send(new HeadObjectCommand({ Bucket, Key }), sending),
+      });
+      return head.Metadata ?? {};
+    } catch (error) {
+      if (sdkErrorName(error) === 'NotFound') return undefined;
+      throw error;
+    }
+  };
+
+  const put: ObjectStore['put'] = async (key, parts, options) => {
+    try {
+      await create(key, parts, options);
+      return undefined;
+    } catch (error) {
+      // `If-None-Match: *` was not met. Source: docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+      if (sdkErrorName(error) !== 'PreconditionFailed') throw error;
+      const found = await describe(key);
+      if (found === undefined) throw error; // somebody has just deleted it: the next try will write
+      return found;
+    }
+  };
+
   return {
     location: `s3://${Bucket}`,
     check: async () => {
@@ -46,14 +82,19 @@ export function openS3Store(config: S3StoreConfig, observer: S3Observer = {}): O
     put: async (...args) => {
       const putting = put(...args);
       underWay.add(putting);
-      await putting.finally(() => underWay.delete(putting));
+      return putting.finally(() => underWay.delete(putting));
     },
+    describe,
     abortUnfinished: (Key) => abortUploads(requests, { Bucket, Key }),
     close: async () => {
       await Promise.allSettled(underWay);
       requests.close();
     },
   };
+}
+
+function sdkErrorName(error: unknown): string | undefined {
+  return error instanceof Error && error.cause instanceof Error ? error.cause.name : undefined;
 }
 
 /** What the settings ask for each object. */

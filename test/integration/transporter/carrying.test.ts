@@ -88,7 +88,7 @@ it('writes gzip objects by the hour of a time zone into a folder', async () => {
   };
   expect(Object.fromEntries(await readObjects(join(directory, 'objects')))).toEqual({
     [`${label(hour)}/0-0.log.gz`]: ['half past, there', 'the hour after, there', 'and again'],
-    [`${label(hour + HOUR_MS / 2)}/0-3.log.gz`]: ['later'],
+    [`${label(hour + HOUR_MS / 2)}/0-0.log.gz`]: ['later'],
   });
   const sidecar = join(directory, 'objects', label(hour), '.0-0.log.gz.meta.json');
   expect(JSON.parse(await readFile(sidecar, 'utf8'))).toMatchObject({

@@ -62,12 +62,15 @@ const stored = (key: string): Promise<Buffer> =>
   readFile(join(sharedStack().objectsDir, sharedStack().s3.bucket, key));
 
 describe('openS3Store', () => {
-  it('puts a small object of several parts with its type and metadata, and over one of the same name', async () => {
+  it('puts a small object of several parts with its type and metadata, and never over another', async () => {
     const key = `${freshPrefix()}/0-5.log.zst`;
     const store = open();
     await store.check();
-    await store.put(key, [Buffer.from('an older and longer version')], options);
-    await store.put(key, [Buffer.from('one'), Buffer.from('two')], options);
+    expect(await store.describe(key)).toBeUndefined();
+    expect(await store.put(key, [Buffer.from('one'), Buffer.from('two')], options)).toBeUndefined();
+    const other = { ...options, metadata: { 'skald-records': '7' } };
+    expect(await store.put(key, [Buffer.from('another version')], other)).toEqual(options.metadata);
+    expect(await store.describe(key)).toEqual(options.metadata);
     expect((await stored(key)).toString()).toBe('onetwo');
     const head = await client().send(new HeadObjectCommand({ Bucket: sharedStack().s3.bucket, Key: key }));
     expect(head).toMatchObject({
@@ -82,13 +85,16 @@ describe('openS3Store', () => {
     const proxy = await faultProxy();
     const store = open({ endpoint: proxy.endpoint });
     const frames = Array.from({ length: 23 }, (_, i) => Buffer.alloc(MIB - 7 * i, i));
-    await store.put(key, frames, options);
+    expect(await store.put(key, frames, options)).toBeUndefined();
     expect((await stored(key)).equals(Buffer.concat(frames))).toBe(true);
     expect(proxy.requests.map(({ operation }) => operation)).toEqual([
       'CreateMultipartUpload',
       ...Array.from({ length: 5 }, () => 'UploadPart'),
       'CompleteMultipartUpload',
     ]);
+    const other = { ...options, metadata: { 'skald-records': '7' } };
+    expect(await store.put(key, frames.toReversed(), other)).toEqual(options.metadata);
+    expect((await stored(key)).equals(Buffer.concat(frames))).toBe(true);
     const { s3 } = sharedStack();
     const listed = await client().send(new ListMultipartUploadsCommand({ Bucket: s3.bucket, Prefix: key }));
     expect(listed.Uploads ?? []).toEqual([]);

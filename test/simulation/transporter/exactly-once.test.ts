@@ -68,7 +68,7 @@ describe('a fleet of transporters, in a simulation', () => {
     count('storms', 1);
     count('replays', await world.counterOf('skald_transporter_replays_total'));
     count('fenced commits', world.group.fenced);
-    count('objects written again', world.store.overwrites);
+    count('objects that were there already', world.store.refusedPuts);
     count('quarantined records', await world.counterOf('skald_transporter_quarantined_records_total'));
     for (const [fault, times] of Object.entries(world.network.happened)) count(fault, times);
   });

@@ -78,7 +78,7 @@ export function simKafka(life: WorkerLife, options: SimKafkaOptions): KafkaPort 
       network.call(life, 'listOffset', () => {
         const partition = partitions[asked.partition]!;
         if (partition.leader !== nodeId) throw new SkaldError('KAFKA_DISCONNECTED', 'not the leader');
-        const offset = asked.timestamp === EARLIEST ? 0 : partition.end;
+        const offset = asked.timestamp === EARLIEST ? partition.logStart : partition.end;
         return { topic, partition: asked.partition, errorCode: 0, offset, timestampMs: -1 };
       }),
     joinGroup: (joining) => group.join(life, joining),

@@ -13,12 +13,16 @@ interface StoredBatch {
   baseOffset: number;
   lastOffset: number;
   bytes: Buffer;
+  /** Of its records; a transaction's marker has none. */
+  texts: string[];
 }
 
 export interface SimPartition {
   leader: number;
   leaderEpoch: number;
   batches: StoredBatch[];
+  /** Kafka has deleted what was before. */
+  logStart: number;
   /** Offset after the last record. */
   end: number;
 }
@@ -32,7 +36,7 @@ export interface ProducedRecord {
 }
 
 export function simPartition(leader: number): SimPartition {
-  return { leader, leaderEpoch: 0, batches: [], end: 0 };
+  return { leader, leaderEpoch: 0, batches: [], logStart: 0, end: 0 };
 }
 
 /**
@@ -49,7 +53,7 @@ export async function append(
   const baseOffset = partition.end + (random() < 0.1 ? between(random, 1, 3) : 0);
   bytes.writeBigInt64BE(BigInt(baseOffset), 0);
   const lastOffset = baseOffset + records.length - 1;
-  partition.batches.push({ baseOffset, lastOffset, bytes });
+  partition.batches.push({ baseOffset, lastOffset, bytes, texts: records.map(({ text }) => text) });
   partition.end = lastOffset + 1;
   if (random() < 0.1) appendMarker(partition, bytes);
 }
@@ -61,8 +65,33 @@ function appendMarker(partition: SimPartition, like: Buffer): void {
   bytes.writeInt16BE(CONTROL | TRANSACTIONAL, ATTRIBUTES_AT);
   bytes.writeInt32BE(0, LAST_OFFSET_DELTA_AT);
   bytes.writeInt32BE(1, RECORD_COUNT_AT);
-  partition.batches.push({ baseOffset: partition.end, lastOffset: partition.end, bytes });
+  partition.batches.push({ baseOffset: partition.end, lastOffset: partition.end, bytes, texts: [] });
   partition.end += 1;
+}
+
+/** As compaction does: any batches but the last are gone, and what had their offsets is a gap. Returns the texts that are gone. */
+export function compact(partition: SimPartition, share: number, random: Random): string[] {
+  const last = partition.batches.at(-1);
+  return dropBatches(partition, (batch) => batch !== last && random() < share);
+}
+
+/**
+ * As retention and DeleteRecords do: the log begins at `offset` from now on, which may be inside of a batch.
+ * Returns the texts that are gone.
+ */
+export function deleteBefore(partition: SimPartition, offset: number): string[] {
+  partition.logStart = offset;
+  const gone = dropBatches(partition, ({ lastOffset }) => lastOffset < offset);
+  const first = partition.batches[0];
+  return first === undefined
+    ? gone
+    : [...gone, ...first.texts.splice(0, Math.max(0, offset - first.baseOffset))];
+}
+
+function dropBatches(partition: SimPartition, isGone: (batch: StoredBatch) => boolean): string[] {
+  const gone = partition.batches.filter(isGone);
+  partition.batches = partition.batches.filter((batch) => !gone.includes(batch));
+  return gone.flatMap(({ texts }) => texts);
 }
 
 /**
@@ -80,11 +109,11 @@ export function answerFetch(
     partition: number,
     highWatermark: partition.end,
     lastStableOffset: partition.end,
-    logStartOffset: 0,
+    logStartOffset: partition.logStart,
     abortedTransactions: [],
   };
   const empty = Buffer.alloc(0);
-  if (fetchOffset > partition.end) {
+  if (fetchOffset > partition.end || fetchOffset < partition.logStart) {
     return { ...base, errorCode: KafkaCode.OFFSET_OUT_OF_RANGE, preferredReadReplica: -1, records: empty };
   }
   if (sendTo >= 0) return { ...base, errorCode: 0, preferredReadReplica: sendTo, records: empty };

@@ -2,7 +2,7 @@ import { gunzipSync } from 'node:zlib';
 import { z } from 'zod';
 import type { Random } from '../../../shared/clock.ts';
 import { SkaldError } from '../../../shared/errors.ts';
-import type { ObjectStore } from '../../../transporter/store/object-store.ts';
+import type { ObjectMetadata, ObjectStore } from '../../../transporter/store/object-store.ts';
 import type { SimNetwork } from './sim-network.ts';
 import type { WorkerLife } from './worker-life.ts';
 
@@ -27,10 +27,10 @@ function valuesOf(name: string, lines: string[]): string[] {
 export interface SimStore {
   /** By name: the values of the records of each object. */
   readonly objects: ReadonlyMap<string, string[]>;
-  /** Objects that were overwritten with other records: what the intent exists to prevent. */
+  /** Objects that were made twice, and not of the same records less what Kafka had deleted: what the intent exists to prevent. */
   readonly violations: string[];
-  /** Objects that were overwritten with the same records. */
-  readonly overwrites: number;
+  /** Puts under a name that an object has already. */
+  readonly refusedPuts: number;
   /** Share of puts that fail, before or after their effect. */
   failures: number;
   client(life: WorkerLife): ObjectStore;
@@ -38,40 +38,49 @@ export interface SimStore {
 
 export function simStore({ network, random }: { network: SimNetwork; random: Random }): SimStore {
   const objects = new Map<string, string[]>();
+  const described = new Map<string, ObjectMetadata>();
   const violations: string[] = [];
-  let overwrites = 0;
+  let refusedPuts = 0;
 
-  const write = (name: string, content: Buffer): void => {
+  /** As with `If-None-Match: *`: what is there stays. */
+  const write = (name: string, content: Buffer, metadata: ObjectMetadata): ObjectMetadata | undefined => {
     const text = (name.endsWith('.gz') ? gunzipSync(content) : content).toString();
-    const lines = valuesOf(name, text.split('\n').slice(0, -1));
-    const before = objects.get(name);
-    if (before !== undefined) overwrites += 1;
-    if (before !== undefined && before.join('\n') !== lines.join('\n')) {
-      violations.push(`${name} had ${before.length} records and was overwritten with ${lines.length}`);
+    const values = valuesOf(name, text.split('\n').slice(0, -1));
+    const [before, found] = [objects.get(name), described.get(name)];
+    if (before !== undefined) {
+      refusedPuts += 1;
+      const [fewer, more] = before.length < values.length ? [before, values] : [values, before];
+      if (found?.['skald-chunk'] === metadata['skald-chunk'] && fewer.some((value) => !more.includes(value)))
+        violations.push(`${name} was made twice of different records`);
+      return found;
     }
-    objects.set(name, lines);
+    described.set(name, metadata);
+    objects.set(name, values);
+    return undefined;
   };
 
   const store: SimStore = {
     objects,
     violations,
-    get overwrites() {
-      return overwrites;
+    get refusedPuts() {
+      return refusedPuts;
     },
     failures: 0,
     client: (life) => ({
       location: 'memory',
       check: () => Promise.resolve(),
-      put: (name, parts, { signal }) => {
+      put: (name, parts, { signal, metadata }) => {
         signal.throwIfAborted();
         const content = Buffer.concat(parts);
         const fate = random();
         return network.call(life, 'put', () => {
           if (fate < store.failures / 2) throw new SkaldError('STORE_FAILED', 'simulated, before the effect');
-          write(name, content);
+          const taken = write(name, content, metadata);
           if (fate < store.failures) throw new SkaldError('STORE_FAILED', 'simulated, after the effect');
+          return taken;
         });
       },
+      describe: (name) => network.call(life, 'describe', () => described.get(name)),
       abortUnfinished: () => network.call(life, 'abortUnfinished', () => {}),
       close: () => Promise.resolve(),
     }),

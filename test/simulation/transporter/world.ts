@@ -13,7 +13,7 @@ import { between, seededRandom } from '../support/random.ts';
 import { simClock } from '../support/sim-clock.ts';
 import { simGroup } from './sim-group.ts';
 import { BROKERS, simKafka } from './sim-kafka.ts';
-import { append, type ProducedRecord, simPartition } from './sim-log.ts';
+import { append, compact, deleteBefore, type ProducedRecord, simPartition } from './sim-log.ts';
 import { simNetwork } from './sim-network.ts';
 import { simStore } from './sim-store.ts';
 import { type WorkerLife, workerLife } from './worker-life.ts';
@@ -35,6 +35,8 @@ export function createWorld(seed: number, size: { partitions: number }, logger: 
   const store = simStore({ network, random });
   const partitions = Array.from({ length: size.partitions }, (_, p) => simPartition((p % 3) + 1));
   const produced: ProducedRecord[] = [];
+  /** Texts of records that Kafka has deleted; they may be stored, or not. */
+  const deleted = new Set<string>();
   const workers: RunningWorker[] = [];
   const failures: unknown[] = [];
   const registry = createRegistry();
@@ -112,6 +114,12 @@ export function createWorld(seed: number, size: { partitions: number }, logger: 
     setRefusals: (share: number) => {
       refusals = share;
     },
+    compact: (partition: number, share: number) => {
+      for (const text of compact(partitions[partition]!, share, random)) deleted.add(text);
+    },
+    deleteBefore: (partition: number, offset: number) => {
+      for (const text of deleteBefore(partitions[partition]!, offset)) deleted.add(text);
+    },
     moveLeader: (partition: number) => {
       const log = partitions[partition]!;
       log.leader = BROKERS[between(random, 0, 2)]!.nodeId;
@@ -119,13 +127,13 @@ export function createWorld(seed: number, size: { partitions: number }, logger: 
     },
     /**
      * What is wrong with what was stored, in words; empty when every record is there exactly once, in its
-     * hour and in order.
+     * hour and in order. One that Kafka has deleted may be missing.
      */
     problems: (): string[] => [
       ...failures.map((error) => `a worker failed: ${error instanceof Error ? error.stack : String(error)}`),
       ...group.violations,
       ...store.violations,
-      ...contentProblems(produced, store.objects),
+      ...contentProblems(produced, store.objects, deleted),
     ],
   };
 }
@@ -209,6 +217,7 @@ export function anyLayout(random: Random): Parameters<typeof workerConfig>[1] & 
 function contentProblems(
   produced: readonly ProducedRecord[],
   objects: ReadonlyMap<string, string[]>,
+  deleted: ReadonlySet<string>,
 ): string[] {
   const problems: string[] = [];
   const hourOf = new Map(
@@ -235,7 +244,7 @@ function contentProblems(
       seen.set(line, name);
     }
   }
-  const missing = produced.filter(({ text }) => !seen.has(text));
+  const missing = produced.filter(({ text }) => !seen.has(text) && !deleted.has(text));
   if (missing.length > 0)
     problems.push(`${missing.length} records are in no object, first ${missing[0]!.text}`);
   return problems;

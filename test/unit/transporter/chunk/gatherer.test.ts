@@ -191,7 +191,7 @@ describe('createGatherer', () => {
     expect(chunk).toMatchObject({ start: 0, end: 3, records: 2 });
     expect(chunk.objects.map(({ name }) => name)).toEqual([
       'logs/2026073112/0-0',
-      'logs/quarantine/logs/0-1.jsonl',
+      'logs/quarantine/logs/0-0.jsonl',
     ]);
     expect(textOf(chunk)[1]).toContain(`"batchBase64":"${damaged.toString('base64')}"`);
     expect(account.usedBytes).toBe(chunk.objectBytes);
@@ -289,8 +289,8 @@ describe('createGatherer', () => {
     await gatherer.flush();
     const chunk = gatherer.cut();
     expect(chunk.objects.map(({ name, records }) => [name, records])).toEqual([
-      ['logs/2026073112/0-6', 1],
-      ['logs/quarantine/logs/0-5.jsonl', 0],
+      ['logs/2026073112/0-0', 1],
+      ['logs/quarantine/logs/0-0.jsonl', 0],
     ]);
     expect(textOf(chunk)[1]!.split('\n')).toHaveLength(4);
     expect(account.usedBytes).toBe(chunk.objectBytes);
@@ -304,5 +304,27 @@ describe('createGatherer', () => {
     const { gatherer } = stage({ decoder });
     gatherer.take(answer(await batchAt(0, ['a'])));
     await expect(gatherer.flush()).rejects.toThrow('the thread is gone');
+  });
+
+  it('is done with a replay when the rest of it was compacted away, once a second answer says so', async () => {
+    const { gatherer } = stage({ start: 0, end: 10 });
+    const left = answer(await batchAt(0, ['a', 'b']), await batchAt(12, ['behind']));
+    gatherer.take(left);
+    expect([gatherer.position, gatherer.isSecondLook]).toEqual([2, true]);
+    gatherer.take(answer(await batchAt(12, ['behind'])));
+    expect([gatherer.position, gatherer.isSecondLook]).toEqual([10, false]);
+    await gatherer.flush();
+    expect(gatherer.cut()).toMatchObject({ start: 0, end: 10, records: 2 });
+  });
+
+  it('does not believe one answer that jumps over the rest of a replay: nothing protects the offset of a batch', async () => {
+    const { gatherer } = stage({ start: 0, end: 4 });
+    const turned = await batchAt(0, ['a', 'b']);
+    turned.writeBigInt64BE(64n, 0);
+    gatherer.take(answer(turned));
+    expect(gatherer.position).toBe(0);
+    gatherer.take(answer(await batchAt(0, ['a', 'b']), await batchAt(2, ['c', 'd'])));
+    await gatherer.flush();
+    expect(gatherer.cut()).toMatchObject({ start: 0, end: 4, records: 4 });
   });
 });

@@ -29,7 +29,7 @@ function frame(hour: string, firstOffset: number, records: number, text: string)
 }
 
 describe('openChunk', () => {
-  it('makes one object for each hour, named by the first offset in it, of all its frames in order', () => {
+  it('makes one object for each hour, named by the offset at which the chunk begins, of all its frames in order', () => {
     const chunk = openChunk({ topic: 'logs', partition: 3 }, 100, layout);
     const [first, second] = [nothingDecoded(103), nothingDecoded(110)];
     chunk.append({ ...first, frames: [frame('11', 100, 2, 'a\nb\n'), frame('12', 102, 1, 'c\n')] });
@@ -45,11 +45,12 @@ describe('openChunk', () => {
     });
     expect(closed.objects.map(({ name, parts }) => [name, Buffer.concat(parts).toString()])).toEqual([
       ['logs/logs/dt=2026-07-31/hr=11/3-100.log', 'a\nb\ne\n'],
-      ['logs/logs/dt=2026-07-31/hr=12/3-102.log', 'c\nd\n'],
+      ['logs/logs/dt=2026-07-31/hr=12/3-100.log', 'c\nd\n'],
     ]);
     expect(closed.objects[0]!.metadata).toEqual({
       'skald-topic': 'logs',
       'skald-partition': '3',
+      'skald-chunk': expect.stringMatching(/^[0-9a-f]{12}$/),
       'skald-first-offset': '100',
       'skald-last-offset': '104',
       'skald-records': '3',
@@ -81,8 +82,8 @@ describe('openChunk', () => {
     const closed = chunk.close();
     expect(closed).toMatchObject({ records: 1, objectBytes: chunk.objectBytes });
     expect(closed.objects.map(({ name }) => name)).toEqual([
-      'logs/logs/dt=2026-07-31/hr=11/3-6.log',
-      'logs/quarantine/logs/3-2.jsonl',
+      'logs/logs/dt=2026-07-31/hr=11/3-0.log',
+      'logs/quarantine/logs/3-0.jsonl',
     ]);
     expect(closed.objects[1]).toMatchObject({
       records: 0,
@@ -97,6 +98,24 @@ describe('openChunk', () => {
       },
     });
     expect(Buffer.concat(closed.objects[1]!.parts).toString()).toBe('lines 2 to 5\nlines 7 to 7\n');
+  });
+
+  it('gives the same names to what is left, when Kafka has deleted its first records', () => {
+    const of = (frames: DecodedFrame[], end: number) => {
+      const chunk = openChunk({ topic: 'logs', partition: 3 }, 100, layout);
+      chunk.append({ ...nothingDecoded(end), frames });
+      return chunk
+        .close()
+        .objects.map(({ name, spareName, metadata }) => [name, spareName, metadata['skald-chunk']]);
+    };
+    const whole = of([frame('11', 100, 5, 'a\n')], 110);
+    expect(of([frame('11', 103, 2, 'b\n')], 110)).toEqual(whole);
+    const [name, spareName, id] = whole[0]!;
+    expect([name, spareName]).toEqual([
+      'logs/logs/dt=2026-07-31/hr=11/3-100.log',
+      `logs/logs/dt=2026-07-31/hr=11/3-100-${id}.log`,
+    ]);
+    expect(of([frame('11', 100, 5, 'a\n')], 111)[0]![2]).not.toBe(id);
   });
 
   it('is no object at all when only transaction markers were there, but moves on', () => {

@@ -5,11 +5,12 @@ import { rewriteChunk, writeChunk } from '../../../../transporter/chunk/write-ch
 
 const object = (name: string) => ({
   name,
+  spareName: `${name}-spare`,
   parts: [Buffer.from(name)],
   bytes: name.length,
   records: 1,
   contentType: 'text/plain',
-  metadata: {},
+  metadata: { 'skald-chunk': 'this' },
 });
 
 const chunk: Chunk = {
@@ -33,10 +34,14 @@ const chunk: Chunk = {
   records: 2,
 };
 
-/** Writes down what happens, in order; `failure` is thrown by the first put. */
-function stage(failure?: Error) {
+/**
+ * Writes down what happens, in order; `failure` is thrown by the first put, and `there` has the chunks of the objects that
+ * are stored already.
+ */
+function stage({ failure, there = {} }: { failure?: Error; there?: Record<string, string> } = {}) {
   const events: string[] = [];
   const failures = failure === undefined ? [] : [failure];
+  const found = (name: string) => (name in there ? { 'skald-chunk': there[name]! } : undefined);
   const options = {
     commit: (offset: number, intent?: Intent) => {
       events.push(intent === undefined ? `commit ${offset}` : `intent ${offset} to ${intent.end}`);
@@ -46,13 +51,15 @@ function stage(failure?: Error) {
       put: (name: string) => {
         const failed = failures.shift();
         events.push(failed === undefined ? `put ${name}` : `fail ${name}`);
-        return failed === undefined ? Promise.resolve() : Promise.reject(failed);
+        return failed === undefined ? Promise.resolve(found(name)) : Promise.reject(failed);
       },
+      describe: (name: string) => Promise.resolve(found(name)),
       abortUnfinished: (name: string) => {
         events.push(`abort ${name}`);
         return Promise.resolve();
       },
     },
+    problems: { warn: () => {} },
     signal: new AbortController().signal,
   };
   return { events, options };
@@ -71,8 +78,20 @@ describe('writeChunk', () => {
     expect(events).toEqual(['commit 20']);
   });
 
+  it('takes an object that is there for its own when it is of this chunk, as after a lost answer', async () => {
+    const { events, options } = stage({ there: { a: 'this' } });
+    await writeChunk(chunk, options);
+    expect(events).toEqual(['intent 10 to 20', 'put a', 'put b', 'commit 20']);
+  });
+
+  it('stores beside an object of another chunk, and never over it', async () => {
+    const { events, options } = stage({ there: { a: 'another' } });
+    await writeChunk(chunk, options);
+    expect(events).toEqual(['intent 10 to 20', 'put a', 'put b', 'put a-spare', 'commit 20']);
+  });
+
   it('commits nothing when an object is not stored, and rejects when nothing is on its way any more', async () => {
-    const { events, options } = stage(new TypeError('a bug'));
+    const { events, options } = stage({ failure: new TypeError('a bug') });
     await expect(writeChunk(chunk, options)).rejects.toThrow('a bug');
     expect(events).toEqual(['intent 10 to 20', 'fail a', 'put b']);
   });
@@ -83,5 +102,17 @@ describe('rewriteChunk', () => {
     const { events, options } = stage();
     await rewriteChunk(chunk, options);
     expect(events).toEqual(['put a', 'put b', 'abort a', 'abort b', 'commit 20']);
+  });
+
+  it('leaves alone what the earlier owner has stored, also under the second name', async () => {
+    const { events, options } = stage({ there: { 'a-spare': 'this', b: 'this' } });
+    await rewriteChunk(chunk, options);
+    expect(events).toEqual(['abort a', 'abort b', 'commit 20']);
+  });
+
+  it('stores beside an object of another chunk, as the earlier owner would have', async () => {
+    const { events, options } = stage({ there: { a: 'another', b: 'this' } });
+    await rewriteChunk(chunk, options);
+    expect(events).toEqual(['put a', 'put a-spare', 'abort a', 'abort b', 'commit 20']);
   });
 });

@@ -78,6 +78,13 @@ describe('takeBatches', () => {
     expect(takeBatches(answer(sets), 0, 10).nextOffset).toBe(10);
   });
 
+  it('says that a batch behind the end of a replay is there, and what it may have jumped over is left to fetch', async () => {
+    const sets = [await batch({ base: 0, count: 5 }), await batch({ base: 12 })];
+    expect(takeBatches(answer(sets), 0, 10)).toMatchObject({ nextOffset: 5, isPastEnd: true });
+    expect(takeBatches(answer(sets.slice(1)), 5, 10)).toMatchObject({ nextOffset: 5, isPastEnd: true });
+    expect(takeBatches(answer(sets.slice(0, 1)), 0, 10)).toMatchObject({ nextOffset: 5, isPastEnd: false });
+  });
+
   it('goes on behind offsets that compaction has removed', async () => {
     const taken = takeBatches(answer([await batch({ base: 20, count: 2 })]), 5);
     expect(taken.nextOffset).toBe(22);
@@ -131,7 +138,7 @@ describe('takeBatches', () => {
       answer([await batch({ base: 9, producerId: 1, attributes: TRANSACTIONAL | CONTROL })]),
       9,
     );
-    expect(taken).toEqual({ pieces: [], nextOffset: 10 });
+    expect(taken).toEqual({ pieces: [], nextOffset: 10, isPastEnd: false });
   });
 
   it.each([

@@ -26,13 +26,30 @@ describe('openLocalStore', () => {
     });
   });
 
-  it('writes over an object of the same name, and an empty one too', async () => {
+  it('never writes over an object, and says what the one is that has the name', async () => {
     const store = openLocalStore({ type: 'local', directory });
-    await store.put('a', [Buffer.from('a longer first version')], options);
-    await store.put('a', [Buffer.from('second')], options);
-    await store.put('empty', [], options);
-    expect(await readFile(join(directory, 'a'), 'utf8')).toBe('second');
+    expect(await store.describe('a')).toBeUndefined();
+    expect(await store.put('a', [Buffer.from('first')], options)).toBeUndefined();
+    const other = { ...options, metadata: { 'skald-records': '7' } };
+    expect(await store.put('a', [Buffer.from('second')], other)).toEqual({ 'skald-records': '2' });
+    expect(await store.describe('a')).toEqual({ 'skald-records': '2' });
+    expect(await store.put('empty', [], options)).toBeUndefined();
+    expect(await readFile(join(directory, 'a'), 'utf8')).toBe('first');
     expect(await readFile(join(directory, 'empty'), 'utf8')).toBe('');
+    expect((await readdir(directory)).sort()).toEqual(['.a.meta.json', '.empty.meta.json', 'a', 'empty']);
+  });
+
+  it('knows nothing of a file that it did not write, and leaves it alone', async () => {
+    await writeFile(join(directory, 'a'), 'theirs');
+    expect(await openLocalStore({ type: 'local', directory }).put('a', [], options)).toEqual({});
+    expect(await readFile(join(directory, 'a'), 'utf8')).toBe('theirs');
+  });
+
+  it('gives an object its own metadata where a killed writer left some without an object', async () => {
+    await writeFile(join(directory, '.a.meta.json'), '{"skald-records":"1"}');
+    const store = openLocalStore({ type: 'local', directory });
+    expect(await store.put('a', [Buffer.from('x')], options)).toBeUndefined();
+    expect(await store.describe('a')).toEqual({ 'skald-records': '2' });
   });
 
   it('lets two writers of one name end as one whole object: a zombie and its successor', async () => {

@@ -14,15 +14,16 @@ function stage(failure: (attempt: number) => Error | undefined) {
   const { logger, lines } = recordedLog();
   const events: { atMs: number; event: string }[] = [];
   let attempts = 0;
-  const act = (event: string, error: Error | undefined): Promise<void> => {
+  const act = (event: string, error: Error | undefined): Promise<undefined> => {
     events.push({ atMs: clock.monotonicMs(), event });
-    return error === undefined ? Promise.resolve() : Promise.reject(error);
+    return error === undefined ? Promise.resolve(undefined) : Promise.reject(error);
   };
   const store = patientStore({
     store: {
       location: 'memory',
       check: () => Promise.resolve(),
       put: (key) => act(`put ${key}`, failure(attempts++)),
+      describe: () => Promise.resolve(undefined),
       abortUnfinished: (key) => act(`abort ${key}`, new SkaldError('STORE_DENIED', 'may not list')),
       close: () => Promise.resolve(),
     },
@@ -32,7 +33,7 @@ function stage(failure: (attempt: number) => Error | undefined) {
     logger,
   });
   const stop = new AbortController();
-  const put = (key: string): Promise<void> =>
+  const put = (key: string): Promise<unknown> =>
     store.put(key, [], { contentType: 'text/plain', metadata: {}, signal: stop.signal });
   return { clock, events, lines, put, stop, store };
 }
