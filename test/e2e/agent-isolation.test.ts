@@ -1,10 +1,10 @@
 import { appendFile, open, rename, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { type LocalStack, startStack } from '../../../scripts/stack/stack.ts';
-import { freshTopic } from '../../support/shared-stack.ts';
-import { waitFor } from '../../support/wait-for.ts';
-import { type AgentHost, agentHost } from './agent-host.ts';
+import { type LocalStack, startStack } from '../../scripts/stack/stack.ts';
+import { freshTopic } from '../support/shared-stack.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { type AgentHost, agentHost } from '../integration/agent/agent-host.ts';
 
 const MIB = 1024 * 1024;
 const ACKNOWLEDGED = 'skald_agent_acknowledged_bytes_total';
