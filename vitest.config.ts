@@ -6,7 +6,8 @@ type ProjectOptions = NonNullable<TestProjectInlineConfiguration['test']>;
 /** The SDK announces on every start that it will want a newer Node one day; among test results that is noise. */
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
 
-const STACK_SETUP = 'test/support/global-setup.ts';
+/** For files that use brokers and S3. */
+const STACK = { globalSetup: 'test/support/global-setup.ts', setupFiles: 'test/support/own-ports.ts' };
 
 /** Groups run one after another, in this order: what is quick to fail comes first, and what measures has the machine for itself. */
 function project(name: string, groupOrder: number, options: ProjectOptions): TestProjectInlineConfiguration {
@@ -22,21 +23,12 @@ export default defineConfig({
       project('unit', 0, { maxWorkers: '100%', testTimeout: 60_000, hookTimeout: 60_000 }),
       // Seeded runs of thousands of steps.
       project('simulation', 1, { maxWorkers: '100%', testTimeout: 300_000, hookTimeout: 60_000 }),
-      // Real brokers and S3, shared by the files of both projects. Files of the first mostly wait, so two run at a time:
-      // none of them may measure how long something takes.
-      project('integration', 2, {
-        testTimeout: 120_000,
-        hookTimeout: 120_000,
-        maxWorkers: 2,
-        globalSetup: STACK_SETUP,
-      }),
-      // Whole programs, killed and restarted, and whatever measures time, one file after the other.
-      project('e2e', 3, {
-        testTimeout: 180_000,
-        hookTimeout: 120_000,
-        maxWorkers: 1,
-        globalSetup: STACK_SETUP,
-      }),
+      // Real brokers and S3, shared by all files of the next three. They mostly wait, so two run at a time.
+      project('integration', 2, { ...STACK, maxWorkers: 2, testTimeout: 120_000, hookTimeout: 120_000 }),
+      // Whole programs, killed and restarted.
+      project('e2e', 2, { ...STACK, maxWorkers: 2, testTimeout: 240_000, hookTimeout: 120_000 }),
+      // What something costs, or how long it takes: one file at a time, with nothing beside it.
+      project('measured', 3, { ...STACK, maxWorkers: 1, testTimeout: 240_000, hookTimeout: 120_000 }),
     ],
     coverage: {
       provider: 'v8',

@@ -111,7 +111,11 @@ test('copytruncate while the writer is quiet', async () => {
   const agent = w.host.start();
   for (let round = 1; round <= 12; round += 1) {
     await writeSteadily(w.log, { lines: 2_000, overMs: 400 });
-    await delay(400); // quiet for longer than the default poll interval, as a log is that logrotate copies at night
+    // Quiet until all of it is carried, as a log is that logrotate copies at night.
+    await waitFor(() => w.host.hasCarried('app', w.at('app.log')), {
+      timeoutMs: 60_000,
+      what: `the lines of round ${round} are carried`,
+    });
     w.log.copyTruncate(w.at(`app.log.${round}`));
   }
   expect(await judge('copytruncate', w, agent)).toEqual(EACH_ONCE_IN_ORDER);

@@ -14,6 +14,8 @@ import { type AgentHost, agentHost } from './agent-host.ts';
 
 const EACH_ONCE_IN_ORDER = { missing: [], doubled: [], outOfOrder: 0 };
 const LINES_PER_SECOND = 5_000;
+/** What waits for replicas, or for a broker that answers nothing, waits for so long; half a minute by default. */
+const REQUEST_TIMEOUT = 'requestTimeoutMs: 4s';
 
 let stack: LocalStack;
 
@@ -41,7 +43,10 @@ interface World {
 /** An agent in rack-a, where broker 1 is, and an application that logs. */
 async function world(replicaAssignment: number[][], yaml = ''): Promise<World> {
   const topic = await freshTopic({ replicaAssignment }, stack.bootstrap);
-  const host = await agentHost({ app: { topic, yaml } }, { bootstrap: stack.bootstrap });
+  const host = await agentHost(
+    { app: { topic, kafka: [REQUEST_TIMEOUT], yaml } },
+    { bootstrap: stack.bootstrap, cluster: [REQUEST_TIMEOUT] },
+  );
   const log = numberedLog(join(host.logs, 'app', 'app.log'));
   onTestFinished(() => log.close());
   return { topic, host, agent: host.start(), log };
@@ -98,10 +103,10 @@ test('all brokers are killed under load and come back: the lines wait in their f
   await arrived(w.topic, 1_000);
   await Promise.all([1, 2, 3].map((id) => stack.killBroker(id)));
   const behind = w.log.written;
-  // Long enough for every time-out and backoff to have come by; a longer absence adds nothing but backlog.
-  await waitFor(() => w.log.written > behind + 15 * LINES_PER_SECOND, {
+  // Longer than a request may take; a longer absence adds nothing but backlog.
+  await waitFor(() => w.log.written > behind + 6 * LINES_PER_SECOND, {
     timeoutMs: 60_000,
-    what: 'a quarter of a minute of lines',
+    what: 'six seconds of lines',
   });
   expect((await w.host.status('app'))!.lagBytes).toBeGreaterThan(0);
   await Promise.all([1, 2, 3].map((id) => stack.startBroker(id)));

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { portHolder } from '../../../scripts/stack/port-holder.ts';
 import { findFreePorts, isFree, LOOPBACK } from '../../../scripts/stack/ports.ts';
 
@@ -17,6 +17,15 @@ describe('free ports', () => {
     expect(new Set(ports).size).toBe(7);
     expect(Math.max(...ports)).toBeLessThan(32_768);
     for (const port of ports) await listen(port);
+  });
+
+  test('are of the range that SKALD_FREE_PORTS names', async () => {
+    vi.stubEnv('SKALD_FREE_PORTS', '20500-20509');
+    onTestFinished(() => void vi.unstubAllEnvs());
+
+    const ports = await findFreePorts(5);
+
+    expect(ports.filter((port) => port < 20_500 || port > 20_509)).toEqual([]);
   });
 
   test('do not include one on which somebody listens', async () => {
