@@ -27,7 +27,7 @@ export interface S3Request {
   readonly url: string;
   readonly headers: IncomingHttpHeaders;
   /** Of the rule that struck it. */
-  readonly fault?: string | undefined;
+  fault?: string | undefined;
   /** HTTP status of the store's answer; undefined while or when the store has not seen it. */
   stored?: number;
 }
@@ -55,8 +55,8 @@ export interface FaultRule {
   fault: Fault;
   /** Every operation when absent. */
   operation?: S3Operation;
-  /** Part of the URL. */
-  urlIncludes?: string;
+  /** Every one of them when absent. */
+  matches?: (request: S3Request) => boolean;
   /** How many requests are struck; until `lift` when absent. */
   times?: number;
 }
@@ -145,11 +145,10 @@ export async function startS3FaultProxy(target: string): Promise<S3FaultProxy> {
   const rules: FaultRule[] = [];
 
   /** The rule that strikes a request, one use of it spent. */
-  const struck = (operation: S3Operation, url: string): FaultRule | undefined => {
+  const struck = (request: S3Request): FaultRule | undefined => {
     const rule = rules.find(
-      (one) =>
-        (one.operation === undefined || one.operation === operation) &&
-        (one.urlIncludes === undefined || url.includes(one.urlIncludes)),
+      ({ operation = request.operation, matches }) =>
+        operation === request.operation && matches?.(request) !== false,
     );
     if (rule?.times !== undefined && --rule.times <= 0) lift(rule);
     return rule;
@@ -166,9 +165,9 @@ export async function startS3FaultProxy(target: string): Promise<S3FaultProxy> {
     incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
     incoming.on('error', () => response.destroy());
     incoming.on('end', () => {
-      const operation = operationOf(method, url);
-      const rule = struck(operation, url);
-      const request: S3Request = { operation, method, url, headers, fault: rule?.name };
+      const request: S3Request = { operation: operationOf(method, url), method, url, headers };
+      const rule = struck(request);
+      request.fault = rule?.name;
       const body = Buffer.concat(chunks);
       requests.push(request);
       const pass = async (changed: Buffer = body): Promise<Answer> => {

@@ -82,21 +82,27 @@ async function abortUpload(
 }
 
 /** The id of a new upload, and how many were asked for to get it. */
-function create(
+async function create(
   requests: S3Requests,
   { object, signal }: MultipartUpload,
 ): Promise<{ UploadId: string; attempts: number }> {
   const command = new CreateMultipartUploadCommand({ ...object, ChecksumAlgorithm: 'CRC32C' });
-  return requests.run(
-    {
-      where: { key: object.Key },
-      send: async (client, sending) => {
-        const answer = await client.send(command, sending);
-        return { UploadId: uploadIdOf(answer, object.Key), attempts: answer.$metadata.attempts ?? 1 };
+  try {
+    return await requests.run(
+      {
+        where: { key: object.Key },
+        send: async (client, sending) => {
+          const answer = await client.send(command, sending);
+          return { UploadId: uploadIdOf(answer, object.Key), attempts: answer.$metadata.attempts ?? 1 };
+        },
       },
-    },
-    signal,
-  );
+      signal,
+    );
+  } catch (error) {
+    // Nobody waits for the id any more. Whoever tries again drops it when it has succeeded.
+    if (signal.aborted) await abortUploads(requests, object).catch(() => {});
+    throw error;
+  }
 }
 
 function putParts(

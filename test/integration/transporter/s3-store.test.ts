@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   CreateMultipartUploadCommand,
@@ -6,7 +6,7 @@ import {
   ListMultipartUploadsCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { S3StoreConfig } from '../../../shared/config/store-config.ts';
 import type { ObjectStore } from '../../../transporter/store/object-store.ts';
 import { openS3Store } from '../../../transporter/store/s3-store.ts';
@@ -21,6 +21,7 @@ import {
   startS3FaultProxy,
 } from '../../support/s3-fault-proxy.ts';
 import { freshPrefix, sharedStack } from '../../support/shared-stack.ts';
+import { tempDir } from '../../support/temp-dir.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 const MIB = 1024 * 1024;
@@ -204,6 +205,131 @@ describe('openS3Store', () => {
     await expect(stored(key)).rejects.toMatchObject({ code: 'ENOENT' });
   });
 });
+
+describe('what the settings ask for', () => {
+  const settings = {
+    serverSideEncryption: 'aws:kms',
+    kmsKeyId: 'key-1',
+    storageClass: 'STANDARD_IA',
+    acl: 'bucket-owner-full-control',
+    tags: { team: 'logs & more', tier: '1' },
+  } as const;
+  // Headers of PutObject and CreateMultipartUpload in the S3 API reference.
+  const headers = {
+    'x-amz-server-side-encryption': 'aws:kms',
+    'x-amz-server-side-encryption-aws-kms-key-id': 'key-1',
+    'x-amz-storage-class': 'STANDARD_IA',
+    'x-amz-acl': 'bucket-owner-full-control',
+    'x-amz-tagging': 'team=logs+%26+more&tier=1',
+    'content-type': 'application/zstd',
+    'x-amz-meta-skald-records': '12',
+  };
+
+  it.each([
+    ['PutObject', 10],
+    ['CreateMultipartUpload', 16 * MIB],
+  ] as const)('is on the wire with %s', async (operation, bytes) => {
+    const proxy = await faultProxy();
+    // The stack's store knows neither keys nor classes: what matters is what it is asked.
+    proxy.strike({ name: 'seen', operation, fault: refuse(400, 'InvalidRequest') });
+    const store = open({ endpoint: proxy.endpoint, ...settings });
+    const put = store.put('some/key', [Buffer.alloc(bytes)], options);
+    await expect(put).rejects.toMatchObject({ code: 'STORE_FAILED' });
+    expect(proxy.requests[0]).toMatchObject({ operation, headers });
+    expect(proxy.requests[0]?.url).toMatch(`/${sharedStack().s3.bucket}/some/key`);
+  });
+
+  it('is encryption with the keys of S3, too, and nothing that was not set', async () => {
+    const proxy = await faultProxy();
+    const asked = async (overrides: Partial<S3StoreConfig>): Promise<string[]> => {
+      proxy.strike({ name: 'seen', fault: refuse(400, 'InvalidRequest'), times: 1 });
+      const put = open({ endpoint: proxy.endpoint, ...overrides }).put('k', [Buffer.from('a')], options);
+      await expect(put).rejects.toMatchObject({ code: 'STORE_FAILED' });
+      return Object.keys(proxy.requests.at(-1)!.headers).filter((name) => Object.hasOwn(headers, name));
+    };
+    const always = ['content-type', 'x-amz-meta-skald-records'];
+    expect((await asked({})).toSorted()).toEqual(always);
+    expect((await asked({ serverSideEncryption: 'AES256' })).toSorted()).toEqual([
+      ...always,
+      'x-amz-server-side-encryption',
+    ]);
+    expect(proxy.requests.at(-1)?.headers['x-amz-server-side-encryption']).toBe('AES256');
+  });
+});
+
+describe('who asks, and when', () => {
+  it('reads a credentials file again when the store refuses what it had, and nobody notices', async () => {
+    const { accessKeyId, secretAccessKey, ...rest } = storeConfig();
+    const credentialsFile = join(await tempDir(), 'credentials');
+    const rotate = (keyId: string): Promise<void> =>
+      writeFile(
+        credentialsFile,
+        `[default]\naws_access_key_id = ${keyId}\naws_secret_access_key = ${secretAccessKey}\n`,
+      );
+    vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', credentialsFile);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    await rotate('an-old-one');
+    const proxy = await faultProxy();
+    const store = openS3Store({ ...rest, endpoint: proxy.endpoint });
+    onTestFinished(() => store.close());
+    // The store knows only one key, so the first look is made to succeed with the other.
+    proxy.strike({ name: 'in the beginning', fault: emptySuccess, times: 1 });
+    await store.check();
+    await rotate(accessKeyId!);
+    const key = `${freshPrefix()}/rotated`;
+    await store.put(key, [Buffer.from('a')], options);
+    expect(proxy.requests.map((request) => request.stored)).toEqual([undefined, 403, 200]);
+    expect((await stored(key)).toString()).toBe('a');
+  });
+
+  it('corrects a clock that is two hours off by what the store says, on both sides', async () => {
+    onTestFinished(() => void vi.useRealTimers());
+    for (const hours of [2, -2]) {
+      vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + hours * 3_600_000 });
+      const key = `${freshPrefix()}/skewed`;
+      const proxy = await faultProxy();
+      await open({ endpoint: proxy.endpoint }).put(key, [Buffer.from('a')], options);
+      vi.useRealTimers();
+      expect((await stored(key)).toString()).toBe('a');
+      expect(proxy.requests.map((request) => request.stored)).toEqual([403, 200]);
+    }
+  });
+});
+
+describe('an upload in parts that is given up', () => {
+  it.each([
+    ['before it has an id', 'CreateMultipartUpload', loseAnswerQuietly],
+    ['while a part is on its way', 'UploadPart', silence],
+    ['while it is completed', 'CompleteMultipartUpload', silence],
+  ] as const)('is dropped %s', async (_, operation, fault) => {
+    const proxy = await faultProxy();
+    proxy.strike({ name: 'held', operation, fault });
+    const key = `${freshPrefix()}/given-up`;
+    const gone = new AbortController();
+    const store = open({ endpoint: proxy.endpoint });
+    const put = store.put(key, [Buffer.alloc(16 * MIB)], { ...options, signal: gone.signal });
+    put.catch(() => {});
+    const unfinished = async (): Promise<number> => {
+      const Bucket = sharedStack().s3.bucket;
+      const listed = await client().send(new ListMultipartUploadsCommand({ Bucket, Prefix: key }));
+      return (listed.Uploads ?? []).length;
+    };
+    const isHeld = (): boolean => proxy.requests.some((request) => request.fault === 'held');
+    await waitFor(async () => isHeld() && (await unfinished()) === 1, {
+      timeoutMs: 30_000,
+      what: 'the upload is under way',
+    });
+    gone.abort(new Error('gone'));
+    await store.close();
+    expect(await unfinished()).toBe(0);
+    await expect(put).rejects.toThrow('gone');
+  });
+});
+
+/** The store does as it is asked, and nobody hears of it. */
+async function loseAnswerQuietly({ pass }: Parameters<Fault>[0]): Promise<void> {
+  await pass();
+}
 
 async function faultProxy(): Promise<S3FaultProxy> {
   const proxy = await startS3FaultProxy(sharedStack().s3.endpoint);
