@@ -218,7 +218,7 @@ function send(target: string, { method, url, headers }: S3Request, body: Buffer)
   });
 }
 
-function reply(response: ServerResponse, { status, headers, body }: Answer): void {
+export function reply(response: ServerResponse, { status, headers, body }: Answer): void {
   const isEmptyByRule = status === 204 || status === 304;
   response.writeHead(status, isEmptyByRule ? headers : framedBy(body.length, headers)).end(body);
 }
