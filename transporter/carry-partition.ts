@@ -4,6 +4,7 @@
  * chunk is uploaded.
  */
 import type { Clock, Random } from '../shared/clock.ts';
+import { bucketFolderProblem } from '../shared/config/object-layout.ts';
 import type { TopicConfig } from '../shared/config/topic-config.ts';
 import type { FetchedPartition } from '../shared/kafka/requests/fetch.ts';
 import type { CommittedOffset } from '../shared/kafka/requests/offsets.ts';
@@ -16,8 +17,9 @@ import { decodeIntent, encodeIntent, type Intent } from './chunk/intent.ts';
 import type { Chunk } from './chunk/open-chunk.ts';
 import type { ReplayQueue } from './chunk/replay-queue.ts';
 import { rewriteChunk, writeChunk, type WriteChunkOptions } from './chunk/write-chunk.ts';
+import { lateMarker, lateObjects } from './complete/late-objects.ts';
 import { createPartitionProgress } from './complete/partition-progress.ts';
-import { decodeProgress, encodeProgress } from './complete/progress.ts';
+import { decodeProgress, encodeProgress, type Progress } from './complete/progress.ts';
 import type { Decoder } from './decode/decoder.ts';
 import type { FetchTarget } from './fetch/cursor.ts';
 import type { AskLogOffset } from './fetch/log-offsets.ts';
@@ -38,6 +40,8 @@ export interface CarryOptions {
   askLogOffset: AskLogOffset;
   replays: ReplayQueue;
   store: PatientStore;
+  /** What is known of time for a partition that the group has not read before. @throws SkaldError */
+  firstProgress: () => Promise<Progress>;
   decoder: Decoder;
   clock: Clock;
   random: Random;
@@ -53,6 +57,8 @@ export interface Carrying extends Omit<FetchTarget, 'topic' | 'partition'>, Hold
   /** Whether this is the offset and metadata that we committed last, or are about to. */
   knows(found: CommittedOffset): boolean;
   readonly committedOffset: number;
+  /** Every bucket of the topic that ended by this time is finished: to be committed. */
+  mark(markedMs: number): void;
   readonly highWatermark: number | undefined;
   /** Monotonic time at which the oldest batch came that is not committed. */
   readonly oldestMs: number | undefined;
@@ -115,6 +121,7 @@ export function carryPartition(
     const intent = decodeIntent(found.metadata, found.offset);
     if (offset < 0) {
       offset = await options.askLogOffset({ topic, partition }, options.startFrom, signal);
+      progress.startFrom(await options.firstProgress());
       // So that a later owner starts here too, wherever the log begins or ends by then.
       await commit(offset);
     }
@@ -183,7 +190,7 @@ export function carryPartition(
       account,
       clock,
       onProgress: notify,
-      onDecoded: (decoded) => counts.decoded(decoded, limits, clock.nowMs()),
+      onDecoded: (decoded) => counts.decoded(decoded),
     });
     return gatherer;
   };
@@ -216,11 +223,16 @@ export function carryPartition(
     const openedAtMs = gathered.facts?.openedAtMs;
     const chunk = gathered.cut();
     uploading = { chunk, openedAtMs };
-    await write(chunk, { ...options, commit, signal });
+    const late = lateObjects(chunk, progress.committed.through);
+    const markers = hasFolders(chunk) ? late.map((object) => lateMarker(chunk, object)) : [];
+    await write({ ...chunk, objects: [...chunk.objects, ...markers] }, { ...options, commit, signal });
     uploading = undefined;
     account.add(-chunk.objectBytes);
-    counts.stored(chunk);
+    counts.stored(chunk, late);
   };
+
+  const hasFolders = ({ layout: { template, bucket } }: Chunk): boolean =>
+    config.success && bucketFolderProblem(template, bucket) === undefined;
 
   /** An intent leaves the progress as it is: what is late is judged by it, now and when the chunk is made again. */
   const commit = async (offset: number, intent?: Intent): Promise<void> => {
@@ -306,6 +318,7 @@ export function carryPartition(
     onOutOfRange: () => {
       if (gatherer !== undefined) void resolveRange(gatherer);
     },
+    mark: (markedMs) => progress.mark(markedMs),
     check: () => {
       if (uploading !== undefined || state !== 'carrying') return;
       if (cutDueNow() !== undefined || progress.isDue(committed.offset)) changed.notify();

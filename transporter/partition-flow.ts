@@ -13,6 +13,8 @@ import type { Holder } from './memory-pressure.ts';
 
 export interface PartitionFlow extends FetchTarget, Holder {
   check(): void;
+  /** Every bucket of the topic that ended by this time is finished: to be committed with its offset. */
+  mark(markedMs: number): void;
   cutEarly(): void;
   /**
    * A new generation in which the partition is ours again, and what is committed in it. What was gathered
@@ -133,6 +135,7 @@ export function startPartitionFlow(options: PartitionFlowOptions): PartitionFlow
     onAnswer: (answer, askedAtMs) => carrying?.onAnswer(answer, askedAtMs),
     onOutOfRange: (leader) => carrying?.onOutOfRange(leader),
     check: () => carrying?.check(),
+    mark: (markedMs) => carrying?.mark(markedMs),
     cutEarly: () => carrying?.cutEarly(),
     reconcile: (found) => {
       if (carrying?.knows(found) === true) return;

@@ -17,6 +17,8 @@ import { assignTopics } from './assign/assign-topics.ts';
 import { createOwnership } from './assign/ownership.ts';
 import { createCommitQueue } from './chunk/commit-queue.ts';
 import { createReplayQueue } from './chunk/replay-queue.ts';
+import { firstProgress } from './complete/topic-progress.ts';
+import { watchCompleteness } from './complete/watch-completeness.ts';
 import { JOB_BYTES } from './decode/decode-range.ts';
 import type { Decoder } from './decode/decoder.ts';
 import { createFetcher } from './fetch/fetcher.ts';
@@ -131,6 +133,8 @@ export function startWorker(options: WorkerOptions): Worker {
       budget,
       committed,
       readCommitted: async () => (await kafka.fetchOffsets([{ topic, partition }]))[0]!,
+      firstProgress: async () =>
+        firstProgress(partition, (await kafka.fetchOffsets([{ topic, partition: 0 }]))[0]),
       commits,
       askLogOffset,
       replays,
@@ -150,6 +154,14 @@ export function startWorker(options: WorkerOptions): Worker {
 
   const ownership = createOwnership({ ...common, commits, begin, end: (flow) => fetcher.remove(flow) });
   const { flows } = ownership;
+  const completeness = watchCompleteness({
+    ...common,
+    topics: config.topics,
+    flows,
+    topology,
+    store: options.store,
+    logger,
+  });
 
   const membership = kafka.joinGroup({
     groupId: config.group,
@@ -211,14 +223,14 @@ export function startWorker(options: WorkerOptions): Worker {
       fetcher.stop();
       for (const flow of flows.values()) flow.abandon();
       await membership.close();
-      await Promise.allSettled([ticking, topology.done, commits.done]);
+      await Promise.allSettled([ticking, topology.done, commits.done, completeness]);
       problems.flush();
     })());
 
   const ticking = tick();
   const done = Promise.race([
     failed,
-    Promise.all([membership.done, ticking, topology.done, commits.done]).then(() => closing),
+    Promise.all([membership.done, ticking, topology.done, commits.done, completeness]).then(() => closing),
   ]);
   done.catch(() => {}); // whoever wants it has it
 

@@ -41,7 +41,7 @@ export function parseTransporterConfig(
       cluster: resolveCluster(cluster, ['cluster'], files),
       member: member ?? defaultMember(machine.hostname, file),
       ...resolveRack({ rack, rackFile, rackFrom }, env, files, report),
-      topics: topics.map((topic) => resolveTopic(topic, settings.objects, settings.chunk)),
+      topics: topics.map((topic) => resolveTopic(topic, settings)),
       store: store.type === 'local' ? { ...store, directory: files.absolute(store.directory) } : store,
       limits: { memoryBytes: limits.memoryBytes, decodeThreads: limits.decodeThreads ?? machine.cores },
     };

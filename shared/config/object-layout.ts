@@ -65,6 +65,26 @@ export function templateProblems(template: string, bucket: TimeBucket): string[]
   ];
 }
 
+/** What a template puts before the last slash: the folder of an object; empty when there is none. */
+export function folderTemplate(template: string): string {
+  return template.slice(0, template.lastIndexOf('/') + 1);
+}
+
+/**
+ * Why the objects of one topic and one bucket are not all that is in one folder; undefined when they are. Only then the
+ * folder can be finished.
+ */
+export function bucketFolderProblem(template: string, bucket: TimeBucket): string | undefined {
+  const fields = templateParts(folderTemplate(template)).flatMap((part) =>
+    'field' in part ? [part.field] : [],
+  );
+  const missing = ['topic', ...TIME_FIELDS[bucket]].filter((field) => !fields.includes(field));
+  const foreign = ['partition', 'firstOffset', 'ext'].filter((field) => fields.includes(field));
+  if (missing.length > 0) return `${missing.map(braced).join(' ')} must be before the last / of the template`;
+  if (foreign.length > 0) return `${foreign.map(braced).join(' ')} must be behind the last / of the template`;
+  return undefined;
+}
+
 /** `a{partition}{firstOffset}` would give partition 1, offset 23 and partition 12, offset 3 one name. */
 function adjacencyProblem(part: TemplatePart, before: TemplatePart | undefined): string[] {
   if (!('field' in part) || before === undefined) return [];

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { codecField, levelError, levelField, levelFitsCodec } from './codec-fields.ts';
 import { columnsSchema } from './column-config.ts';
-import { bytes, choice, durationMs, pattern, text, whenParsed, type DeepReadonly } from './fields.ts';
+import { bytes, choice, durationMs, flag, pattern, text, whenParsed, type DeepReadonly } from './fields.ts';
 import { templateProblems } from './object-layout.ts';
 import { timeSchema, timeZoneName } from './time-config.ts';
 import { TOPIC_NAME } from './topic-name.ts';
@@ -107,6 +107,10 @@ export const chunkSchema = z
   .prefault({})
   .meta({ description: 'When a chunk is cut, and so how large objects are; a topic may override each.' });
 
+export const success = flag(
+  'Whether a `_SUCCESS` object is written into the folder of a time bucket when every partition has passed it.',
+).optional();
+
 /** For the reference page: where the value of a topic comes from when it says nothing. */
 const AS_OBJECTS = { defaultText: 'as in `objects`' };
 const AS_CHUNK = { defaultText: 'as in `chunk`' };
@@ -135,6 +139,7 @@ export const topicSchema = z.strictObject({
     })
     .optional()
     .meta({ description: 'As `chunk`, for this topic.' }),
+  success: success.meta({ defaultText: 'as in the file' }),
 });
 
 export type ChunkConfig = DeepReadonly<z.output<typeof chunkSchema>>;

@@ -1,6 +1,6 @@
 import { levelError, levelFitsCodec, levelOrDefault } from './codec-fields.ts';
 import { MAX_LAYOUT_BYTES, packedBytes } from './intent-layout.ts';
-import { templateParts, templateProblems } from './object-layout.ts';
+import { bucketFolderProblem, templateParts, templateProblems } from './object-layout.ts';
 import {
   type ChunkConfig,
   CODEC_OF_PARQUET,
@@ -25,18 +25,29 @@ export interface TopicConfig extends Omit<ObjectsConfig, 'level'> {
   /** Set with zstd and gzip, undefined with the codecs that have no levels. */
   readonly level?: number | undefined;
   readonly chunk: ChunkConfig;
+  /** Whether its finished buckets get a `_SUCCESS`. */
+  readonly success: boolean;
 }
 
-/** The topic's own settings over those of `objects` and `chunk`. A level belongs to the codec it was given for. */
-export function resolveTopic(topic: ParsedTopic, objects: ObjectsConfig, chunk: ChunkConfig): TopicConfig {
+/** What the file says for all topics. */
+interface TopicDefaults {
+  objects: ObjectsConfig;
+  chunk: ChunkConfig;
+  success?: boolean | undefined;
+}
+
+/** The topic's own settings over those of the file. A level belongs to the codec it was given for. */
+export function resolveTopic(topic: ParsedTopic, { objects, chunk, success }: TopicDefaults): TopicConfig {
   const codec = topic.codec ?? objects.codec;
   const level = topic.level ?? (codec === objects.codec ? objects.level : undefined);
   const format = topic.format ?? objects.format;
+  const template = topic.template ?? objects.template;
+  const bucket = topic.bucket ?? objects.bucket;
   return {
     topic: topic.topic,
     prefix: topic.prefix ?? objects.prefix,
-    template: topic.template ?? objects.template,
-    bucket: topic.bucket ?? objects.bucket,
+    template,
+    bucket,
     timeZone: topic.timeZone ?? objects.timeZone,
     time: topic.time ?? objects.time,
     format,
@@ -48,6 +59,7 @@ export function resolveTopic(topic: ParsedTopic, objects: ObjectsConfig, chunk: 
       maxAgeMs: topic.chunk?.maxAgeMs ?? chunk.maxAgeMs,
       bucketGraceMs: topic.chunk?.bucketGraceMs ?? chunk.bucketGraceMs,
     },
+    success: topic.success ?? success ?? bucketFolderProblem(template, bucket) === undefined,
   };
 }
 
@@ -58,16 +70,12 @@ interface TopicProblem {
 }
 
 /** What is wrong between topics, and between a topic and the defaults it overrides; empty when all is well. */
-export function topicProblems(
-  topics: readonly ParsedTopic[],
-  objects: ObjectsConfig,
-  chunk: ChunkConfig,
-): TopicProblem[] {
+export function topicProblems(topics: readonly ParsedTopic[], defaults: TopicDefaults): TopicProblem[] {
   const problems: TopicProblem[] = [];
   const names = new Set<string>();
   const firstWithLayout = new Map<string, string>();
   for (const [index, topic] of topics.entries()) {
-    const resolved = resolveTopic(topic, objects, chunk);
+    const resolved = resolveTopic(topic, defaults);
     problems.push(
       ...overrideProblems(topic, resolved).map(({ key, message }) => ({ path: [index, key], message })),
     );
@@ -107,6 +115,11 @@ function overrideProblems(topic: ParsedTopic, resolved: TopicConfig): { key: str
     problems.push({ key: 'columns', message: COLUMNS_ARE_OF_PARQUET });
   if (!codecFitsFormat(resolved))
     problems.push({ key: topic.codec === undefined ? 'format' : 'codec', message: CODEC_OF_PARQUET });
+  const folderProblem = bucketFolderProblem(resolved.template, resolved.bucket);
+  if (resolved.success && folderProblem !== undefined) {
+    const message = `its buckets have no folder of their own to put _SUCCESS into: ${folderProblem}, or say success: false`;
+    problems.push({ key: topic.success === undefined ? 'topic' : 'success', message });
+  }
   if (topic.template === undefined && topic.bucket === undefined) return problems;
   const key = topic.template === undefined ? 'bucket' : 'template';
   const about = topic.template === undefined ? 'objects.template does not fit it: ' : '';

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { clusterConfigSchema, type ClusterConfig } from './cluster-config.ts';
 import type { Ec2Placement } from './ec2-placement.ts';
 import { bytes, choice, count, durationMs, flag, pattern, whenParsed, type DeepReadonly } from './fields.ts';
-import { chunkSchema, objectsSchema, topicSchema } from './objects-config.ts';
+import { chunkSchema, objectsSchema, success, topicSchema } from './objects-config.ts';
 import { logSchema, rackFields, refuseTwoRacks, statusSchema, whenRackParsed } from './process-config.ts';
 import { storeConfigSchema } from './store-config.ts';
 import { topicProblems, type TopicConfig } from './topic-config.ts';
@@ -92,6 +92,7 @@ export const transporterConfigSchema = z
     store: storeConfigSchema,
     objects: objectsSchema,
     chunk: chunkSchema,
+    success: success.meta({ defaultText: 'true where the template gives each bucket of a topic a folder' }),
     fetch: fetchSchema,
     startFrom: choice('Where to start in a partition that the group has not read before.', [
       'earliest',
@@ -140,12 +141,12 @@ export const transporterConfigSchema = z
     when: whenParsed('fetch', 'cluster'),
   })
   .superRefine(
-    ({ topics, objects, chunk }, context) => {
-      for (const { path, message } of topicProblems(topics, objects, chunk)) {
+    ({ topics, ...defaults }, context) => {
+      for (const { path, message } of topicProblems(topics, defaults)) {
         context.addIssue({ code: 'custom', path: ['topics', ...path], message, continue: true });
       }
     },
-    { when: whenParsed('topics', 'objects', 'chunk') },
+    { when: whenParsed('topics', 'objects', 'chunk', 'success') },
   )
   .refine(({ store, fetch, limits }) => fetch.maxBytes + uploadBytes(store) <= limits.memoryBytes, {
     path: ['limits', 'memoryBytes'],

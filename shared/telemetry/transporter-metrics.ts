@@ -41,8 +41,22 @@ export const TRANSPORTER_METRICS = {
   lateRecords: {
     type: 'counter',
     name: 'skald_transporter_late_records_total',
-    help: 'Records of a time bucket that was finished before they came; each went to its own bucket.',
+    help: 'Records that were stored in their time bucket after their partition had said that it was through with it.',
     unit: 'records',
+    labels: ['topic'],
+  },
+  completeThroughSeconds: {
+    type: 'gauge',
+    name: 'skald_transporter_complete_through_seconds',
+    help: 'Unix time up to which the topic is complete in the store, but for late records; of the worker that has its partition 0.',
+    unit: 'seconds',
+    labels: ['topic'],
+  },
+  finishedBuckets: {
+    type: 'counter',
+    name: 'skald_transporter_finished_buckets_total',
+    help: 'Time buckets finished by this worker: their `_SUCCESS` was written.',
+    unit: 'buckets',
     labels: ['topic'],
   },
   lostOffsets: {

@@ -7,3 +7,10 @@ import { crc32c as crc32cOf } from '@node-rs/crc32';
 export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length, previous = 0): number {
   return crc32cOf(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), previous);
 }
+
+/** As S3 has it in `x-amz-checksum-crc32c`: base64 of the four bytes, big-endian. */
+export function crc32cBase64(crc: number): string {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(crc);
+  return bytes.toString('base64');
+}

@@ -1,4 +1,5 @@
 import type { TopicPartition } from '../../shared/kafka/consumer-protocol.ts';
+import { crc32c, crc32cBase64 } from '../../shared/wire/crc32c.ts';
 import type { DecodedRange } from '../decode/decode-range.ts';
 import { addFacts, type DecodedFrame, type FrameFacts } from '../decode/decoded-frame.ts';
 import { parquetFile } from '../decode/parquet-file.ts';
@@ -14,6 +15,8 @@ export interface ChunkObject {
   spareName: string;
   parts: Uint8Array[];
   bytes: number;
+  /** Its time bucket; undefined in the quarantine, which has none. */
+  bucketLabel?: string;
   /** Those that were carried; not those of the quarantine. */
   records: number;
   contentType: string;
@@ -80,10 +83,12 @@ export function openChunk({ topic, partition }: TopicPartition, start: number, l
   const objectOf = (object: OpenObject, id: string): ChunkObject => {
     const { bucket, frames, records, firstOffset } = object;
     const place = { topic, partition, bucketLabel: bucket.label, firstOffset: start };
+    const content = sized(partsOf(frames));
     return {
+      bucketLabel: bucket.label,
       name: objectName(layout, place),
       spareName: objectName(layout, { ...place, chunkId: id }),
-      ...sized(partsOf(frames)),
+      ...content,
       records,
       contentType: contentType(layout),
       metadata: {
@@ -96,6 +101,9 @@ export function openChunk({ topic, partition }: TopicPartition, start: number, l
         'skald-text-bytes': String(object.textBytes),
         'skald-min-timestamp-ms': String(object.minTimestampMs),
         'skald-max-timestamp-ms': String(object.maxTimestampMs),
+        'skald-crc32c': crc32cBase64(
+          content.parts.reduce((crc, part) => crc32c(part, 0, part.length, crc), 0),
+        ),
       },
     };
   };

@@ -7,6 +7,8 @@ import type { Progress } from './progress.ts';
 export interface PartitionProgress {
   /** As committed last. */
   readonly committed: Progress;
+  /** Begins anew, before anything was seen of the log. */
+  startFrom(progress: Progress): void;
   /** A broker was asked at this time (wall clock) and said that the log ends here. */
   sawLogEnd(offset: number, askedAtMs: number): void;
   /** Everything that was in the log at this time lies below `position`; undefined while that is not known. */
@@ -42,6 +44,10 @@ export function createPartitionProgress(
   return {
     get committed() {
       return committed;
+    },
+    startFrom: (progress) => {
+      committed = progress;
+      ({ marked } = progress);
     },
     sawLogEnd: (offset, askedAtMs) => logEnds.saw(offset, askedAtMs),
     takenToMs: (position) => logEnds.passedAtMs(position),

@@ -16,7 +16,12 @@ export interface BucketSpan {
 }
 
 const MINUTE_MS = 60_000;
-const SIZE_MS: Readonly<Record<TimeBucket, number>> = { minute: MINUTE_MS, hour: 3_600_000, day: 86_400_000 };
+/** How long a bucket is on the wall clock. */
+export const SIZE_MS: Readonly<Record<TimeBucket, number>> = {
+  minute: MINUTE_MS,
+  hour: 3_600_000,
+  day: 86_400_000,
+};
 
 /**
  * Producers can send any 64-bit number as a timestamp, and -1 for none. What lies outside the years 1970 to

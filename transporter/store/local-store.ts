@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { access, link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { access, link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { z } from 'zod';
 import type { LocalStoreConfig } from '../../shared/config/store-config.ts';
 import { errnoOf, messageOf, SkaldError } from '../../shared/errors.ts';
-import type { ObjectMetadata, ObjectStore } from './object-store.ts';
+import type { Listing, ObjectMetadata, ObjectStore } from './object-store.ts';
 
 /**
  * Files that are not objects begin with a dot: unfinished ones (`.name.part-…`, one to a writer, because an
@@ -69,6 +69,15 @@ export function openLocalStore(config: LocalStoreConfig): ObjectStore {
       return undefined;
     },
     describe,
+    list: async (folder, signal) => {
+      signal.throwIfAborted();
+      try {
+        return await listFolder(root, folder);
+      } catch (error) {
+        if (errnoOf(error) === 'ENOENT') return { objects: [], folders: [] };
+        throw failed(`cannot read ${join(root, folder)}: ${messageOf(error)}`, { key: folder }, error);
+      }
+    },
     abortUnfinished: async (key) => {
       const file = fileOf(key);
       const names = await readdir(dirname(file)).catch(() => []); // no folder, nothing unfinished in it
@@ -109,6 +118,18 @@ async function linkOnce(unfinished: string, file: string): Promise<void> {
 }
 
 const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP']);
+
+async function listFolder(root: string, folder: string): Promise<Listing> {
+  const listing: Listing = { objects: [], folders: [] };
+  for (const entry of await readdir(join(root, folder), { withFileTypes: true })) {
+    if (entry.name.startsWith('.')) continue;
+    if (entry.isDirectory()) listing.folders.push(entry.name);
+    if (!entry.isFile()) continue;
+    const { size } = await stat(join(root, folder, entry.name));
+    listing.objects.push({ key: `${folder}${entry.name}`, bytes: size });
+  }
+  return listing;
+}
 
 async function isThere(file: string): Promise<boolean> {
   try {

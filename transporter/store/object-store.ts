@@ -23,6 +23,9 @@ export interface ObjectStore {
   /** The metadata of an object; undefined where there is none. @throws SkaldError as `check` */
   describe(key: string): Promise<ObjectMetadata | undefined>;
 
+  /** What is directly below a folder (`a/b/`); nothing where there is none. @throws as `check`, or the signal's reason */
+  list(folder: string, signal: AbortSignal): Promise<Listing>;
+
   /**
    * Drops what was left unfinished under this very name, by an owner that died or an attempt that failed, so
    * that it is not paid for for ever. An owner that still lives and loses its upload this way has lost the
@@ -36,6 +39,13 @@ export interface ObjectStore {
    * have dropped what is unfinished, for seconds at most.
    */
   close(): Promise<void>;
+}
+
+export interface Listing {
+  /** With their whole names. */
+  objects: { key: string; bytes: number }[];
+  /** Last parts of their names, without slashes. */
+  folders: string[];
 }
 
 /** Small, ASCII; kept beside the object. S3 allows 2 KB of it. */

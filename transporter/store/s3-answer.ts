@@ -1,5 +1,5 @@
 import { SkaldError } from '../../shared/errors.ts';
-import { crc32c } from '../../shared/wire/crc32c.ts';
+import { crc32c, crc32cBase64 } from '../../shared/wire/crc32c.ts';
 
 /**
  * What a store says of an object or part that it has taken. Everything that stores an object has an ETag, and
@@ -39,9 +39,7 @@ export function uploadIdOf({ UploadId }: { UploadId?: string | undefined }, key:
 
 /** As S3 wants it: base64 of the big-endian CRC-32C. */
 export function checksumOf(bytes: Uint8Array): string {
-  const buffer = Buffer.alloc(4);
-  buffer.writeUInt32BE(crc32c(bytes));
-  return buffer.toString('base64');
+  return crc32cBase64(crc32c(bytes));
 }
 
 /**

@@ -1,11 +1,12 @@
 import {
   HeadBucketCommand,
   HeadObjectCommand,
+  ListObjectsV2Command,
   PutObjectCommand,
   type StorageClass,
 } from '@aws-sdk/client-s3';
 import type { S3StoreConfig } from '../../shared/config/store-config.ts';
-import type { ObjectMetadata, ObjectStore, PutOptions } from './object-store.ts';
+import type { Listing, ObjectMetadata, ObjectStore, PutOptions } from './object-store.ts';
 import { sliceOf, totalBytes } from './part-ranges.ts';
 import { checksumOf, confirmStored } from './s3-answer.ts';
 import { abortUploads, putInParts } from './s3-multipart.ts';
@@ -61,6 +62,24 @@ export function openS3Store(config: S3StoreConfig, observer: S3Observer = {}): O
     }
   };
 
+  const list = async (folder: string, signal: AbortSignal): Promise<Listing> => {
+    const listing: Listing = { objects: [], folders: [] };
+    let ContinuationToken: string | undefined;
+    do {
+      const command = new ListObjectsV2Command({ Bucket, Prefix: folder, Delimiter: '/', ContinuationToken });
+      const page = await requests.run(
+        { where: { key: folder }, send: (client, sending) => client.send(command, sending) },
+        signal,
+      );
+      for (const { Key = '', Size = 0 } of page.Contents ?? [])
+        listing.objects.push({ key: Key, bytes: Size });
+      for (const { Prefix = '' } of page.CommonPrefixes ?? [])
+        listing.folders.push(Prefix.slice(folder.length, -1));
+      ContinuationToken = page.NextContinuationToken;
+    } while (ContinuationToken !== undefined);
+    return listing;
+  };
+
   const put: ObjectStore['put'] = async (key, parts, options) => {
     try {
       await create(key, parts, options);
@@ -85,6 +104,7 @@ export function openS3Store(config: S3StoreConfig, observer: S3Observer = {}): O
       return putting.finally(() => underWay.delete(putting));
     },
     describe,
+    list,
     abortUnfinished: (Key) => abortUploads(requests, { Bucket, Key }),
     close: async () => {
       await Promise.allSettled(underWay);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { between } from '../support/random.ts';
+import { successNames } from './judge-completeness.ts';
 import { NO_FAULTS } from './sim-network.ts';
 import {
   anyLayout,
@@ -65,11 +66,14 @@ describe('a fleet of transporters, in a simulation', () => {
     const world = await storm(seed);
     expect(world.problems()).toEqual([]);
     expect(world.isCommitted()).toBe(true);
+    expect(successNames(world.store).filter((name) => name.includes('/hr=11/'))).not.toEqual([]);
     count('storms', 1);
     count('replays', await world.counterOf('skald_transporter_replays_total'));
     count('fenced commits', world.group.fenced);
     count('objects that were there already', world.store.refusedPuts);
     count('quarantined records', await world.counterOf('skald_transporter_quarantined_records_total'));
+    count('finished buckets', successNames(world.store).length);
+    count('late records', await world.counterOf('skald_transporter_late_records_total'));
     for (const [fault, times] of Object.entries(world.network.happened)) count(fault, times);
   });
 
@@ -77,7 +81,7 @@ describe('a fleet of transporters, in a simulation', () => {
     skip(troubles.get('storms') !== STORMS.length, 'not all storms were run');
     const rare = [...troubles].filter(([, times]) => times < STORMS.length / 2);
     expect(rare).toEqual([]);
-    expect(troubles.size).toBe(10);
+    expect(troubles.size).toBe(12);
   });
 
   it.each([

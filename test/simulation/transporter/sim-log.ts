@@ -33,6 +33,8 @@ export interface ProducedRecord {
   timestampMs: number;
   /** Has no time in it, which some layouts refuse. */
   isPoison: boolean;
+  /** By the world's clock. */
+  appendedAtMs: number;
 }
 
 export function simPartition(leader: number): SimPartition {

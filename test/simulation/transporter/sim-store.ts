@@ -1,8 +1,8 @@
 import { gunzipSync } from 'node:zlib';
 import { z } from 'zod';
-import type { Random } from '../../../shared/clock.ts';
+import type { Clock, Random } from '../../../shared/clock.ts';
 import { SkaldError } from '../../../shared/errors.ts';
-import type { ObjectMetadata, ObjectStore } from '../../../transporter/store/object-store.ts';
+import type { Listing, ObjectMetadata, ObjectStore } from '../../../transporter/store/object-store.ts';
 import type { SimNetwork } from './sim-network.ts';
 import type { WorkerLife } from './worker-life.ts';
 
@@ -24,9 +24,18 @@ function valuesOf(name: string, lines: string[]): string[] {
   });
 }
 
+export interface StoredObject {
+  content: Buffer;
+  metadata: ObjectMetadata;
+  /** By the world's clock. */
+  storedAtMs: number;
+}
+
 export interface SimStore {
   /** By name: the values of the records of each object. */
   readonly objects: ReadonlyMap<string, string[]>;
+  /** By name: all that is stored, also what holds no records. */
+  readonly stored: ReadonlyMap<string, StoredObject>;
   /** Objects that were made twice, and not of the same records less what Kafka had deleted: what the intent exists to prevent. */
   readonly violations: string[];
   /** Puts under a name that an object has already. */
@@ -36,17 +45,21 @@ export interface SimStore {
   client(life: WorkerLife): ObjectStore;
 }
 
-export function simStore({ network, random }: { network: SimNetwork; random: Random }): SimStore {
+export function simStore(options: { network: SimNetwork; random: Random; clock: Clock }): SimStore {
+  const { network, random, clock } = options;
   const objects = new Map<string, string[]>();
-  const described = new Map<string, ObjectMetadata>();
+  const stored = new Map<string, StoredObject>();
   const violations: string[] = [];
   let refusedPuts = 0;
 
   /** As with `If-None-Match: *`: what is there stays. */
   const write = (name: string, content: Buffer, metadata: ObjectMetadata): ObjectMetadata | undefined => {
+    const found = stored.get(name)?.metadata;
+    if (found === undefined) stored.set(name, { content, metadata, storedAtMs: clock.nowMs() });
+    if (/\/_[^/]*$/.test(name)) return found; // a marker has no records
     const text = (name.endsWith('.gz') ? gunzipSync(content) : content).toString();
     const values = valuesOf(name, text.split('\n').slice(0, -1));
-    const [before, found] = [objects.get(name), described.get(name)];
+    const before = objects.get(name);
     if (before !== undefined) {
       refusedPuts += 1;
       const [fewer, more] = before.length < values.length ? [before, values] : [values, before];
@@ -54,13 +67,28 @@ export function simStore({ network, random }: { network: SimNetwork; random: Ran
         violations.push(`${name} was made twice of different records`);
       return found;
     }
-    described.set(name, metadata);
     objects.set(name, values);
     return undefined;
   };
 
+  const list = (folder: string): Listing => {
+    const below = [...stored].filter(([name]) => name.startsWith(folder));
+    const inside = below.map(([key, { content }]) => ({
+      key,
+      rest: key.slice(folder.length),
+      bytes: content.length,
+    }));
+    const direct = inside.filter(({ rest }) => !rest.includes('/'));
+    const deeper = inside.filter(({ rest }) => rest.includes('/'));
+    return {
+      objects: direct.map(({ key, bytes }) => ({ key, bytes })),
+      folders: [...new Set(deeper.map(({ rest }) => rest.slice(0, rest.indexOf('/'))))],
+    };
+  };
+
   const store: SimStore = {
     objects,
+    stored,
     violations,
     get refusedPuts() {
       return refusedPuts;
@@ -80,7 +108,8 @@ export function simStore({ network, random }: { network: SimNetwork; random: Ran
           return taken;
         });
       },
-      describe: (name) => network.call(life, 'describe', () => described.get(name)),
+      describe: (name) => network.call(life, 'describe', () => stored.get(name)?.metadata),
+      list: (folder) => network.call(life, 'list', () => list(folder)),
       abortUnfinished: () => network.call(life, 'abortUnfinished', () => {}),
       close: () => Promise.resolve(),
     }),

@@ -13,14 +13,15 @@ import { between, seededRandom } from '../support/random.ts';
 import { simClock } from '../support/sim-clock.ts';
 import { simGroup } from './sim-group.ts';
 import { BROKERS, simKafka } from './sim-kafka.ts';
+import { completenessProblems, GRACE_MS } from './judge-completeness.ts';
 import { append, compact, deleteBefore, type ProducedRecord, simPartition } from './sim-log.ts';
 import { simNetwork } from './sim-network.ts';
 import { simStore } from './sim-store.ts';
 import { type WorkerLife, workerLife } from './worker-life.ts';
 
 export const TOPIC = 'logs';
-/** Ten minutes before an hour ends, so that a run crosses the end of a bucket. */
-export const START_MS = Date.parse('2026-01-01T11:50:00Z');
+/** Five minutes before an hour ends, so that a storm crosses the end of a bucket in its middle. */
+export const START_MS = Date.parse('2026-01-01T11:55:00Z');
 
 export interface RunningWorker {
   life: WorkerLife;
@@ -32,7 +33,7 @@ export function createWorld(seed: number, size: { partitions: number }, logger: 
   const clock = simClock(START_MS);
   const network = simNetwork({ clock, random });
   const group = simGroup({ clock, random });
-  const store = simStore({ network, random });
+  const store = simStore({ network, random, clock });
   const partitions = Array.from({ length: size.partitions }, (_, p) => simPartition((p % 3) + 1));
   const produced: ProducedRecord[] = [];
   /** Texts of records that Kafka has deleted; they may be stored, or not. */
@@ -75,7 +76,8 @@ export function createWorld(seed: number, size: { partitions: number }, logger: 
       const id = `${partition}/${produced.length}/${'x'.repeat(between(random, 0, 60))}`;
       const timestampMs = clock.nowMs() - lateMs;
       const isPoison = random() < poisonShare;
-      const record = { text: isPoison ? id : JSON.stringify({ id, at: timestampMs }), timestampMs, isPoison };
+      const text = isPoison ? id : JSON.stringify({ id, at: timestampMs });
+      const record = { text, timestampMs, isPoison, appendedAtMs: clock.nowMs() };
       produced.push(record);
       return record;
     });
@@ -134,6 +136,7 @@ export function createWorld(seed: number, size: { partitions: number }, logger: 
       ...group.violations,
       ...store.violations,
       ...contentProblems(produced, store.objects, deleted),
+      ...completenessProblems(produced, store, deleted),
     ],
   };
 }
@@ -157,8 +160,9 @@ export function workerConfig(
     chunk: {
       maxBytes: between(random, 200, 4000),
       maxAgeMs: between(random, 2000, 30_000),
-      bucketGraceMs: 5000,
+      bucketGraceMs: GRACE_MS,
     },
+    success: true,
   };
   return {
     cluster: {

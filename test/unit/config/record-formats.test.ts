@@ -150,6 +150,7 @@ describe('a layout in the metadata of an offset', () => {
     const {
       topic: _topic,
       chunk: _chunk,
+      success: _success,
       ...layout
     } = parse(
       `format: parquet, time: {type: pattern, pattern: '"(.*)"', format: 'dd/MMM/yyyy', otherwise: quarantine}, columns: [

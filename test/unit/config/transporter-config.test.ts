@@ -47,7 +47,7 @@ test('three lines are enough; everything else has the default that the design na
     },
     group: 'skald-transporter',
     member: 'worker-3.example-transporter',
-    topics: [{ topic: 'access', ...objects, level: 3, chunk }],
+    topics: [{ topic: 'access', ...objects, level: 3, chunk, success: true }],
     store: {
       type: 's3',
       bucket: 'logs-archive',
@@ -96,6 +96,31 @@ describe('topics', () => {
       bucket: 'day',
       chunk: { maxBytes: 67_108_864, maxAgeMs: 3_600_000, bucketGraceMs: 30_000 },
     });
+  });
+
+  const shared = 'template: "{prefix}/{yyyy}{mm}{dd}{hh}/{topic}-{partition}-{firstOffset}"';
+  const deep = 'template: "{prefix}/{topic}/{yyyy}{mm}{dd}{hh}/{partition}/{firstOffset}.{ext}"';
+
+  test.each([
+    ['a folder of several topics', shared],
+    ['a folder of one partition', deep],
+  ])('%s gets no _SUCCESS, without a word', (_, template) => {
+    expect(parse(withTopics(`- {topic: a, ${template}}`)).topics[0]).toMatchObject({ success: false });
+  });
+
+  test.each([
+    ['of several topics', shared, '{topic} must be before the last /'],
+    ['of one partition', deep, '{partition} must be behind the last /'],
+  ])('_SUCCESS in a folder %s is refused where it is asked for', (_, template, message) => {
+    const topic = withTopics(`- {topic: a, success: true, ${template}}`);
+    expect(() => parse(topic)).toThrow(`topics[0].success: its buckets have no folder of their own`);
+    expect(() => parse(topic)).toThrow(message);
+    expect(() => parse(withTopics(`- {topic: a, ${template}}`, 'success: true\n'))).toThrow(message);
+  });
+
+  test('_SUCCESS can be left out for all topics or for one', () => {
+    const config = parse(withTopics('- {topic: a}\n- {topic: b, success: true}', 'success: false\n'));
+    expect(config.topics.map(({ success }) => success)).toEqual([false, true]);
   });
 
   test('everything is frozen', () => {

@@ -57,6 +57,8 @@ describe('openChunk', () => {
       'skald-text-bytes': '6',
       'skald-min-timestamp-ms': String(Date.parse('2026-07-31T11:00:00.100Z')),
       'skald-max-timestamp-ms': String(Date.parse('2026-07-31T11:00:00.105Z')),
+      // CRC-32C (RFC 3720) of "a\nb\ne\n", by a bitwise one in another language.
+      'skald-crc32c': 'hCN+jA==',
     });
   });
 

@@ -23,6 +23,7 @@ function stage(failure: (attempt: number) => Error | undefined) {
       location: 'memory',
       check: () => Promise.resolve(),
       put: (key) => act(`put ${key}`, failure(attempts++)),
+      list: () => Promise.resolve({ objects: [], folders: [] }),
       describe: () => Promise.resolve(undefined),
       abortUnfinished: (key) => act(`abort ${key}`, new SkaldError('STORE_DENIED', 'may not list')),
       close: () => Promise.resolve(),

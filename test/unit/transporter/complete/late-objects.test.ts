@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest';
+import { lateMarker, lateObjects } from '../../../../transporter/complete/late-objects.ts';
+import { openChunk } from '../../../../transporter/chunk/open-chunk.ts';
+import { nothingDecoded } from '../../../../transporter/decode/decode-range.ts';
+import { bucketFinder } from '../../../../transporter/decode/time-bucket.ts';
+import { workerConfig } from '../../../simulation/transporter/world.ts';
+
+const NOON = Date.parse('2026-07-31T12:00:00Z');
+const MINUTE = 60_000;
+
+/** A chunk with one record at each of these times. */
+function chunkOf(...timesMs: number[]) {
+  const chunk = openChunk({ topic: 'logs', partition: 3 }, 100, workerConfig(() => 0.5).topics[0]!);
+  const frames = timesMs.map((ms, index) => ({
+    bucket: bucketFinder('hour', 'UTC')(ms),
+    bytes: Buffer.from('x\n'),
+    textBytes: 2,
+    records: 1,
+    firstOffset: 100 + index,
+    lastOffset: 100 + index,
+    minTimestampMs: ms,
+    maxTimestampMs: ms,
+  }));
+  chunk.append({ ...nothingDecoded(200), frames });
+  return chunk.close();
+}
+
+describe('late objects', () => {
+  it('are those of the buckets that the partition had said to be through with', () => {
+    const chunk = chunkOf(NOON - 90 * MINUTE, NOON - 1, NOON);
+    const labels = (through: number | undefined) =>
+      lateObjects(chunk, through).map(({ bucketLabel }) => bucketLabel);
+    expect(labels(undefined)).toEqual([]);
+    expect(labels(NOON - 1)).toEqual(['2026-07-31T10:00']);
+    expect(labels(NOON)).toEqual(['2026-07-31T10:00', '2026-07-31T11:00']);
+  });
+
+  it('are not those of records without a time: nobody waits for their bucket', () => {
+    expect(lateObjects(chunkOf(-1), NOON)).toEqual([]);
+  });
+
+  it('have a marker beside the _SUCCESS of their bucket that says which they are', () => {
+    const chunk = chunkOf(NOON - 1);
+    const [late] = lateObjects(chunk, NOON);
+    const marker = lateMarker(chunk, late!);
+    expect(marker.name).toBe('logs/logs/dt=2026-07-31/hr=11/_LATE-3-100');
+    expect(JSON.parse(Buffer.concat(marker.parts).toString())).toEqual({
+      object: late!.name,
+      records: 1,
+      firstOffset: 100,
+      lastOffset: 100,
+    });
+  });
+});
