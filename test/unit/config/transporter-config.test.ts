@@ -170,11 +170,12 @@ describe('topics', () => {
   });
 
   test('a prefix that fits the 1,024 bytes of an S3 key to the byte, and one that does not', () => {
-    // logs/t/2025/… : the rest of the longest name is "/t/yyyymmddhh/" + 10 digits + "-" + 19 digits = 44 bytes.
+    // logs/t/2025/… : the rest of the longest name is "/t/yyyymmddhh/" + 10 digits + "-" + 19 digits +
+    // "-" + 12 digits of a spare name = 57 bytes.
     const template = 'template: "{prefix}/{topic}/{yyyy}{mm}{dd}{hh}/{partition}-{firstOffset}"';
     const text = (length: number) => withTopics(`- {topic: t, prefix: ${'p'.repeat(length)}, ${template}}`);
-    expect(parse(text(1024 - 44)).topics[0]?.prefix).toHaveLength(980);
-    expect(() => parse(text(1024 - 43))).toThrow(
+    expect(parse(text(1024 - 57)).topics[0]?.prefix).toHaveLength(967);
+    expect(() => parse(text(1024 - 56))).toThrow(
       'topics[0].topic: the names of its objects could be longer than the 1024 bytes',
     );
   });
