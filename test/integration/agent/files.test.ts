@@ -15,11 +15,15 @@ import { agentHost, peakMemoryBytes } from './agent-host.ts';
 const EACH_ONCE_IN_ORDER = { missing: [], doubled: [], outOfOrder: 0 };
 const MIB = 1024 * 1024;
 
-async function judge(topic: string, written: number) {
-  await waitFor(async () => (await countRecords(topic)) >= written, {
+async function arrived(topic: string, records: number): Promise<void> {
+  await waitFor(async () => (await countRecords(topic)) >= records, {
     timeoutMs: 60_000,
-    what: `${written} records in ${topic}`,
+    what: `${records} records in ${topic}`,
   });
+}
+
+async function judge(topic: string, written: number) {
+  await arrived(topic, written);
   const { records: _, ...judgement } = await judgeTopic(topic, written);
   return judgement;
 }
@@ -76,8 +80,10 @@ test('a chain of names, the older ones compressed, the oldest deleted, a writer 
       await open.appendFile(lines.join(''));
     }
   };
+  let finished = 0;
   for (let file = 0; file < 5; file += 1) {
     await writeFor(file, 300);
+    await arrived(topic, finished); // a log is compressed hours later, not before an agent could look at it
     // As logrotate does with `delaycompress` and `rotate 3`.
     await rm(at('app.log.3.gz'), { force: true });
     if (file > 1) await rename(at('app.log.2.gz'), at('app.log.3.gz'));
@@ -88,6 +94,7 @@ test('a chain of names, the older ones compressed, the oldest deleted, a writer 
     await rename(at('app.log'), at('app.log.1'));
     await writeFor(file, 2_000); // the signal to open the log again comes late
     await open.close();
+    finished = written;
     open = await openFile(at('app.log'), 'a');
   }
   await open.close();
