@@ -7,7 +7,7 @@ import { seededRandom } from '../simulation/support/random.ts';
 import { agentFiles } from '../support/agent-files.ts';
 import { judgeTopic } from '../support/judge-topic.ts';
 import { keepWriting, numberedLog } from '../support/numbered-log.ts';
-import { countRecords } from '../support/read-topic.ts';
+import { arrived, countRecords } from '../support/read-topic.ts';
 import { startSkald } from '../support/run-skald.ts';
 import { freshTopic } from '../support/shared-stack.ts';
 import { tempDir } from '../support/temp-dir.ts';
@@ -68,10 +68,7 @@ test('kill -9 again and again while lines are written and files rotate: each lin
   }
   const last = startSkald(['agent', '-c', config]);
   const written = await writer.stop();
-  await waitFor(async () => (await countRecords(topic)) >= written || undefined, {
-    timeoutMs: 60_000,
-    what: `all ${written} lines in Kafka`,
-  });
+  await arrived(topic, written);
   last.signal('SIGTERM');
   expect((await last.exited()).code).toBe(0);
   expect(await judgeTopic(topic, written), `seed ${seed}, killed at: ${steps.join('; ')}`).toEqual({
@@ -83,4 +80,4 @@ test('kill -9 again and again while lines are written and files rotate: each lin
   // Were no batch ever on its way, the rounds would prove nothing. Each step by itself: test/simulation/agent.
   expect(steps).toContain('batch in the topic, no commit');
   log.close();
-}, 300_000);
+});

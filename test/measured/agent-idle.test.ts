@@ -5,11 +5,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Kafka, logLevel } from 'kafkajs';
 import { expect, it } from 'vitest';
 import { agentFiles } from '../support/agent-files.ts';
-import { countRecords, readTopic } from '../support/read-topic.ts';
+import { arrived, readTopic } from '../support/read-topic.ts';
 import { startSkald } from '../support/run-skald.ts';
 import { freshTopic, sharedStack } from '../support/shared-stack.ts';
 import { tempDir } from '../support/temp-dir.ts';
-import { waitFor } from '../support/wait-for.ts';
 
 const FILES = 10_000;
 const MEASURED_MS = 10_000;
@@ -66,10 +65,7 @@ it(`${FILES} idle files cost under 1 % of a core and 150 MB, and a line in one o
   for (let i = 0; i < FILES; i += 1)
     await writeFile(path(i), `${String(i).padStart(20, '0')} the first line\n`);
   const agent = startSkald(['agent', '-c', config]);
-  await waitFor(async () => (await countRecords(topic)) >= FILES || undefined, {
-    timeoutMs: 120_000,
-    what: 'the first lines of all files in Kafka',
-  });
+  await arrived(topic, FILES);
 
   // What a busy machine does to one measurement it does not do to three.
   const shares: number[] = [];

@@ -1,6 +1,10 @@
 import { Kafka, logLevel } from 'kafkajs';
 import { kafkaTool } from '../../scripts/stack/kafka-tool.ts';
 import { sharedStack } from './shared-stack.ts';
+import { waitFor } from './wait-for.ts';
+
+/** For records that are on their way; on a quiet machine they take a second. */
+const ARRIVAL_TIMEOUT_MS = 90_000;
 
 export interface TopicLine {
   partition: number;
@@ -20,6 +24,14 @@ export async function countRecords(
   } finally {
     await admin.disconnect();
   }
+}
+
+/** Waits until there are as many records in a topic, by the brokers' own count. */
+export async function arrived(topic: string, records: number, bootstrap?: readonly string[]): Promise<void> {
+  await waitFor(async () => (await countRecords(topic, bootstrap)) >= records, {
+    timeoutMs: ARRIVAL_TIMEOUT_MS,
+    what: `${records} records in ${topic}`,
+  });
 }
 
 /**

@@ -108,7 +108,7 @@ test('the right to write to one topic is taken away and given back: said, the ot
 
   await acl('--add', w.topics.bad);
   expect(await judge()).toEqual([EACH_ONCE_IN_ORDER, EACH_ONCE_IN_ORDER]);
-}, 240_000);
+});
 
 test('sessions end and are renewed under load, then the user is deleted and made again: said, and each line once', async () => {
   // KIP-368. kafkajs logs in again ten seconds before the end of a session: here every two seconds.
@@ -125,4 +125,4 @@ test('sessions end and are renewed under load, then the user is deleted and made
   expect(agent.stderr()).not.toContain(PASSWORD);
   await w.tool('kafka.admin.ConfigCommand', ...user, `--add-config=SCRAM-SHA-512=[password=${PASSWORD}]`);
   expect(await judge()).toEqual([EACH_ONCE_IN_ORDER, EACH_ONCE_IN_ORDER]);
-}, 240_000);
+});

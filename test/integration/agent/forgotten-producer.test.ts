@@ -78,4 +78,4 @@ test('killed before the answer came, and back when the broker has forgotten the 
   second.signal('SIGTERM');
   await second.exited();
   expect((await readValues(topic, bootstrap)).toString()).toBe(lines(1, 200));
-}, 180_000);
+});

@@ -2,7 +2,7 @@ import { appendFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Kafka, logLevel, Partitioners } from 'kafkajs';
 import { expect, test } from 'vitest';
-import { countRecords, readValues } from '../../support/read-topic.ts';
+import { arrived, countRecords, readValues } from '../../support/read-topic.ts';
 import { freshTopic, sharedStack } from '../../support/shared-stack.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import { agentHost } from './agent-host.ts';
@@ -40,10 +40,7 @@ test('records with keys lie where the records of other producers with the same k
   await agent.exited();
   await appendFile(log, lines.slice(10_000).join(''));
   const second = host.start();
-  await waitFor(async () => (await countRecords(topic)) >= count, {
-    timeoutMs: 60_000,
-    what: `${count} records`,
-  });
+  await arrived(topic, count);
   second.signal('SIGTERM');
   expect(await second.exited()).toMatchObject({ code: 0 });
 

@@ -90,7 +90,7 @@ test('answers are lost after the broker has appended, whole or half, and request
   // Not even a batch of which the broker could not tell whether it has it: the order of a window survives its connections.
   expect(await w.host.metric('skald_agent_possible_duplicate_records_total')).toBe(0);
   expect(await w.judge()).toEqual(EACH_ONCE_IN_ORDER);
-}, 240_000);
+});
 
 test('connections hang without closing: replaced after the request time-out, each line once, in order', async () => {
   const w = await world();
@@ -103,7 +103,7 @@ test('connections hang without closing: replaced after the request time-out, eac
     0,
   );
   expect(await w.judge()).toEqual(EACH_ONCE_IN_ORDER);
-}, 240_000);
+});
 
 test('a broker takes connections and answers nothing: tried again after the connect time-out, each line once, in order', async () => {
   const w = await world();
@@ -118,4 +118,4 @@ test('a broker takes connections and answers nothing: tried again after the conn
   const behind = await w.count();
   await w.arrived(behind + 1_000, SOON_MS);
   expect(await w.judge()).toEqual(EACH_ONCE_IN_ORDER);
-}, 240_000);
+});

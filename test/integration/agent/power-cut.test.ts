@@ -9,7 +9,7 @@ import { formatEntry, parseJournal } from '../../../agent/checkpoint/journal-lin
 import { between, seededRandom } from '../../simulation/support/random.ts';
 import { judgeTopic } from '../../support/judge-topic.ts';
 import { numberedLog, writeSteadily } from '../../support/numbered-log.ts';
-import { countRecords } from '../../support/read-topic.ts';
+import { arrived, countRecords } from '../../support/read-topic.ts';
 import { freshTopic } from '../../support/shared-stack.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import { agentHost } from './agent-host.ts';
@@ -58,10 +58,7 @@ test('power cuts again and again, with files that rotate and journal.fsync: neve
   }
   expect(lost).toBeGreaterThan(0);
   const last = host.start();
-  await waitFor(async () => (await countRecords(topic)) >= log.written, {
-    timeoutMs: 60_000,
-    what: `all ${log.written} lines`,
-  });
+  await arrived(topic, log.written);
   await waitFor(async () => (await host.status('app'))?.lagBytes === 0, {
     timeoutMs: 30_000,
     what: 'the acknowledgement of all lines',
@@ -71,4 +68,4 @@ test('power cuts again and again, with files that rotate and journal.fsync: neve
   const { missing, doubled } = await judgeTopic(topic, log.written);
   expect({ missing, doubled }, `seed ${seed}`).toEqual({ missing: [], doubled: [] });
   log.close();
-}, 180_000);
+});

@@ -2,17 +2,9 @@ import { appendFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { kafkaTool } from '../../../scripts/stack/kafka-tool.ts';
-import { countRecords, readValues } from '../../support/read-topic.ts';
+import { arrived, readValues } from '../../support/read-topic.ts';
 import { freshTopic, sharedStack } from '../../support/shared-stack.ts';
-import { waitFor } from '../../support/wait-for.ts';
 import { agentHost } from './agent-host.ts';
-
-function arrived(topic: string, records: number): Promise<unknown> {
-  return waitFor(async () => (await countRecords(topic)) >= records, {
-    timeoutMs: 60_000,
-    what: `${records} records in ${topic}`,
-  });
-}
 
 async function setTopic(topic: string, setting: string): Promise<void> {
   const entity = ['--entity-type=topics', `--entity-name=${topic}`, '--alter', `--add-config=${setting}`];
@@ -51,7 +43,7 @@ test('max.message.bytes is lowered while the agent runs: what is too large now i
   expect(await host.metric('skald_agent_memory_bytes')).toBe(0);
   agent.signal('SIGTERM');
   expect(await agent.exited()).toMatchObject({ code: 0 });
-}, 120_000);
+});
 
 test('a pipeline whose journal cannot be read: said with its name, and the other one flows', async () => {
   const topic = await freshTopic({ partitions: 1 });
@@ -70,7 +62,7 @@ test('a pipeline whose journal cannot be read: said with its name, and the other
   agent.signal('SIGTERM');
   await agent.exited();
   expect((await readValues(topic)).toString()).toBe('flows\n');
-}, 120_000);
+});
 
 test('a second agent on the same state directory refuses to start, and the first goes on', async () => {
   const topic = await freshTopic({ partitions: 1 });
@@ -93,4 +85,4 @@ test('a second agent on the same state directory refuses to start, and the first
   third.signal('SIGTERM');
   await third.exited();
   expect((await readValues(topic)).toString()).toBe('one\ntwo\nthree\n');
-}, 120_000);
+});

@@ -5,20 +5,13 @@ import { createTopic, topicIsReady } from '../../../scripts/stack/kafka-admin.ts
 import { kafkaTool } from '../../../scripts/stack/kafka-tool.ts';
 import { judgeTopic } from '../../support/judge-topic.ts';
 import { numberedLog } from '../../support/numbered-log.ts';
-import { countRecords } from '../../support/read-topic.ts';
+import { arrived } from '../../support/read-topic.ts';
 import { freshTopic, sharedStack } from '../../support/shared-stack.ts';
 import { uniqueName } from '../../support/unique-name.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import { agentHost } from './agent-host.ts';
 
 const WAIT_MS = 60_000;
-
-function arrived(topic: string, records: number): Promise<unknown> {
-  return waitFor(async () => (await countRecords(topic)) >= records, {
-    timeoutMs: WAIT_MS,
-    what: `${records} records in ${topic}`,
-  });
-}
 
 test('a batch that waited longer than its topic takes (message.timestamp.before.max.ms) goes with the time of now', async () => {
   const { bootstrap } = sharedStack();
@@ -72,7 +65,7 @@ test('a batch that waited longer than its topic takes (message.timestamp.before.
   const { records, doubled } = await judgeTopic(topic, log.written);
   expect({ records, doubled }).toEqual({ records: 300, doubled: [] });
   log.close();
-}, 180_000);
+});
 
 test('a compacted topic, which refuses records without a key: said, the other pipeline flows, repaired, and all comes once', async () => {
   const topic = await freshTopic({ partitions: 1, settings: { 'cleanup.policy': 'compact' } });
@@ -98,4 +91,4 @@ test('a compacted topic, which refuses records without a key: said, the other pi
   expect(await judgeTopic(topic, log.written)).toMatchObject({ missing: [], doubled: [], outOfOrder: 0 });
   log.close();
   otherLog.close();
-}, 180_000);
+});

@@ -4,7 +4,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { kafkaTool } from '../../../scripts/stack/kafka-tool.ts';
 import { judgeTopic } from '../../support/judge-topic.ts';
 import { numberedLog } from '../../support/numbered-log.ts';
-import { countRecords } from '../../support/read-topic.ts';
+import { arrived } from '../../support/read-topic.ts';
 import { freshTopic, sharedStack } from '../../support/shared-stack.ts';
 import { uniqueName } from '../../support/unique-name.ts';
 import { waitFor } from '../../support/wait-for.ts';
@@ -42,10 +42,7 @@ test('a quota on the client: the agent waits as long as brokers ask, counts it, 
     timeoutMs: 30_000,
     what: 'the agent counts that it is held back',
   });
-  await waitFor(async () => (await countRecords(topic)) >= log.written, {
-    timeoutMs: 60_000,
-    what: 'all lines in the topic',
-  });
+  await arrived(topic, log.written);
   // Held back is not refused, and nothing was sent twice because its answer came late.
   expect(await host.metric('skald_agent_produce_errors_total')).toBe(0);
   agent.signal('SIGTERM');
@@ -56,4 +53,4 @@ test('a quota on the client: the agent waits as long as brokers ask, counts it, 
     doubled: [],
     outOfOrder: 0,
   });
-}, 120_000);
+});

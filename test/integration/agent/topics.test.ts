@@ -5,8 +5,9 @@ import { expect, test } from 'vitest';
 import { createTopic, describeTopic, topicIsReady } from '../../../scripts/stack/kafka-admin.ts';
 import { kafkaTool } from '../../../scripts/stack/kafka-tool.ts';
 import { judgeTopic } from '../../support/judge-topic.ts';
-import { numberedLog } from '../../support/numbered-log.ts';
-import { countRecords, readTopic } from '../../support/read-topic.ts';
+import { type NumberedLog, numberedLog } from '../../support/numbered-log.ts';
+import { arrived, readTopic } from '../../support/read-topic.ts';
+import type { RunningSkald } from '../../support/run-skald.ts';
 import { freshTopic, sharedStack } from '../../support/shared-stack.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import { agentHost, type AgentHost } from './agent-host.ts';
@@ -46,13 +47,6 @@ async function recreateTopic(topic: string, partitions: number): Promise<void> {
   await waitFor(() => topicIsReady(bootstrap, topic, partitions), { timeoutMs: WAIT_MS, what: topic });
 }
 
-function arrived(topic: string, records: number): Promise<unknown> {
-  return waitFor(async () => (await countRecords(topic)) >= records, {
-    timeoutMs: WAIT_MS,
-    what: `${records} records in ${topic}`,
-  });
-}
-
 async function allAcknowledged(host: AgentHost, pipeline = 'app'): Promise<void> {
   await waitFor(async () => (await host.status(pipeline))?.lagBytes === 0, {
     timeoutMs: WAIT_MS,
@@ -65,6 +59,15 @@ async function someWithoutAnswer(host: AgentHost): Promise<void> {
     timeoutMs: WAIT_MS,
     what: 'batches without an acknowledgement',
   });
+}
+
+/** Ends the agent and the log; what is in the topic then. */
+async function endAndJudge(agent: RunningSkald, topic: string, log: NumberedLog) {
+  agent.signal('SIGTERM');
+  expect(await agent.exited()).toMatchObject({ code: 0 });
+  log.close();
+  const { records, doubled } = await judgeTopic(topic, log.written);
+  return { records, doubled };
 }
 
 test.each([
@@ -100,7 +103,6 @@ test.each([
     expect(missing).toEqual(Array.from({ length: 12 }, (_item, i) => i + 1)); // they were in the topic that was deleted
     log.close();
   },
-  120_000,
 );
 
 test('deleted and made again while the agent is down with batches without an answer: each line once', async () => {
@@ -120,12 +122,8 @@ test('deleted and made again while the agent is down with batches without an ans
   const second = host.start();
   await arrived(topic, 500);
   await allAcknowledged(host);
-  second.signal('SIGTERM');
-  await second.exited();
-  const { records, doubled } = await judgeTopic(topic, log.written);
-  expect({ records, doubled }).toEqual({ records: 500, doubled: [] });
-  log.close();
-}, 120_000);
+  expect(await endAndJudge(second, topic, log)).toEqual({ records: 500, doubled: [] });
+});
 
 test('deleted and not made again: said, the other pipeline flows, the agent stops in time, and nothing is lost', async () => {
   const topic = await freshTopic({ partitions: 3 });
@@ -155,12 +153,8 @@ test('deleted and not made again: said, the other pipeline flows, the agent stop
   await recreateTopic(topic, 3);
   await arrived(topic, 5_000);
   await allAcknowledged(host);
-  second.signal('SIGTERM');
-  await second.exited();
-  const { records, doubled } = await judgeTopic(topic, log.written);
-  expect({ records, doubled }).toEqual({ records: 5_000, doubled: [] });
-  log.close();
-}, 120_000);
+  expect(await endAndJudge(second, topic, log)).toEqual({ records: 5_000, doubled: [] });
+});
 
 test('partitions are added: they are used without a restart, and each line comes once', async () => {
   const topic = await freshTopic({ partitions: 1 });
@@ -182,7 +176,7 @@ test('partitions are added: they are used without a restart, and each line comes
   await agent.exited();
   expect(await judgeTopic(topic, log.written)).toMatchObject({ missing: [], doubled: [], outOfOrder: 0 });
   log.close();
-}, 120_000);
+});
 
 test('the pipeline is given another topic while batches have no answer: they go there, and are counted', async () => {
   const former = await freshTopic({ partitions: 3 });
@@ -206,9 +200,5 @@ test('the pipeline is given another topic while batches have no answer: they go 
   await allAcknowledged(host);
   expect(await host.metric('skald_agent_possible_duplicate_records_total')).toBeGreaterThan(0);
   expect(agent.stderr()).toContain('has another target');
-  agent.signal('SIGTERM');
-  await agent.exited();
-  const { records, doubled } = await judgeTopic(topic, log.written);
-  expect({ records, doubled }).toEqual({ records: 500, doubled: [] });
-  log.close();
-}, 120_000);
+  expect(await endAndJudge(agent, topic, log)).toEqual({ records: 500, doubled: [] });
+});
