@@ -11,7 +11,7 @@ export interface StoredObject {
 }
 
 export interface StoredLines {
-  /** All objects there are, by name. */
+  /** All objects with records that there are, by name. */
   list(): Promise<StoredObject[]>;
   /** Calls back for each line of an object, without its line feed; returns the bytes of its text. */
   read(object: StoredObject, onLine: (line: Uint8Array) => void): Promise<number>;
@@ -55,7 +55,8 @@ export function openStoredLines(access: S3Access, prefix: string, signal: AbortS
           limits(),
         );
         for (const { Key: key, Size: bytes } of page.Contents ?? []) {
-          if (key !== undefined) objects.push({ key, bytes: bytes ?? 0 });
+          const isMarker = key === undefined || /\/_[^/]*$/.test(key); // such as _SUCCESS
+          if (!isMarker) objects.push({ key, bytes: bytes ?? 0 });
         }
         next = page.NextContinuationToken;
       } while (next !== undefined);

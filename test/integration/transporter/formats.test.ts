@@ -38,7 +38,7 @@ async function everyRecord(prefix: string): Promise<Found[]> {
   const found: Found[] = [];
   if (!existsSync(folder)) return found;
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile() || entry.name.startsWith('.')) continue;
+    if (!entry.isFile() || /^[._]/.test(entry.name)) continue; // _SUCCESS and the like hold no records
     const path = join(entry.parentPath, entry.name);
     const name = path.slice(folder.length + 1);
     const records = name.endsWith('.parquet') ? await parquetRecords(path) : await textRecords(path);

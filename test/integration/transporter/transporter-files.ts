@@ -77,7 +77,7 @@ export async function readObjects(folder: string): Promise<Map<string, string[]>
   const objects = new Map<string, string[]>();
   if (!existsSync(folder)) return objects;
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile() || entry.name.startsWith('.')) continue;
+    if (!entry.isFile() || /^[._]/.test(entry.name)) continue; // _SUCCESS and the like hold no records
     const path = join(entry.parentPath, entry.name);
     objects.set(path.slice(folder.length + 1), await linesOf(path));
   }
