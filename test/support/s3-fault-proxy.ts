@@ -18,6 +18,7 @@ export type S3Operation =
   | 'AbortMultipartUpload'
   | 'ListMultipartUploads'
   | 'HeadBucket'
+  | 'HeadObject'
   | 'other';
 
 export interface S3Request {
@@ -238,7 +239,7 @@ function operationOf(method: string, url: string): S3Operation {
   if (method === 'POST' && searchParams.has('uploadId')) return 'CompleteMultipartUpload';
   if (method === 'DELETE' && searchParams.has('uploadId')) return 'AbortMultipartUpload';
   if (method === 'GET' && searchParams.has('uploads')) return 'ListMultipartUploads';
-  if (method === 'HEAD' && !hasKey) return 'HeadBucket';
+  if (method === 'HEAD') return hasKey ? 'HeadObject' : 'HeadBucket';
   return 'other';
 }
 

@@ -19,6 +19,9 @@ const metadataSchema = z.record(z.string(), z.string());
  * Objects as files in a folder. Each is written beside its place, synced, and linked to its name, then the
  * folder is synced: after a crash there is the whole object or none, and of two writers one comes first (POSIX
  * link is atomic and never replaces).
+ *
+ * The folder itself is made by `check` alone. When it vanishes later, a disk may have been unmounted, and what
+ * were written into a new folder of the same name would be covered by the old one when that is back.
  */
 export function openLocalStore(config: LocalStoreConfig): ObjectStore {
   const root = resolve(config.directory);
@@ -43,7 +46,7 @@ export function openLocalStore(config: LocalStoreConfig): ObjectStore {
     location: `file://${root}`,
     check: async () => {
       try {
-        await makeFolder(root);
+        await makeFolder(root, '/');
         const probe = join(root, `.check-${randomUUID()}`);
         await writeSynced(probe, [new Uint8Array(1)]);
         await rm(probe);
@@ -57,7 +60,7 @@ export function openLocalStore(config: LocalStoreConfig): ObjectStore {
       const taken = await describe(key);
       if (taken !== undefined) return taken;
       try {
-        await makeFolder(dirname(file));
+        await makeFolder(dirname(file), root);
         // First, so that no object is ever without; where a killed writer left one without an object, over it.
         await writeWhole(metadataName(file), [Buffer.from(`${JSON.stringify(metadata)}\n`)], rename);
         await writeWhole(file, parts, linkOnce);
@@ -153,12 +156,22 @@ async function writeSynced(file: string, parts: readonly Uint8Array[]): Promise<
 }
 
 /**
- * Makes the folder, and syncs the parent of each that is new: a folder is durable when its entry above is.
+ * Makes the folder and those between it and `base`, which must be there. Syncs the parent of each that is new:
+ * a folder is durable when its entry above is.
  */
-async function makeFolder(folder: string): Promise<void> {
-  const first = await mkdir(folder, { recursive: true });
-  if (first === undefined) return;
-  for (let made = folder; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made));
+async function makeFolder(folder: string, base: string): Promise<void> {
+  if (folder === base) return;
+  const parent = dirname(folder);
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return;
+    if (errnoOf(error) !== 'ENOENT' || parent === base) throw error;
+    await makeFolder(parent, base);
+    await makeFolder(folder, base);
+    return;
+  }
+  await syncFolder(parent);
 }
 
 async function syncFolder(folder: string): Promise<void> {

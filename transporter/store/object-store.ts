@@ -20,8 +20,11 @@ export interface ObjectStore {
    */
   put(key: string, parts: readonly Uint8Array[], options: PutOptions): Promise<ObjectMetadata | undefined>;
 
-  /** The metadata of an object; undefined where there is none. @throws SkaldError as `check` */
-  describe(key: string): Promise<ObjectMetadata | undefined>;
+  /**
+   * The metadata of an object; undefined where there is none.
+   * @throws SkaldError as `check`, or the signal's reason
+   */
+  describe(key: string, signal?: AbortSignal): Promise<ObjectMetadata | undefined>;
 
   /** What is directly below a folder (`a/b/`); nothing where there is none. @throws as `check`, or the signal's reason */
   list(folder: string, signal: AbortSignal): Promise<Listing>;

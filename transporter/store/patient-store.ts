@@ -107,7 +107,7 @@ export function patientStore({ store, clock, random, problems, logger }: Patient
 
   return {
     put: (key, parts, options) => untilDone(key, options.signal, () => store.put(key, parts, options)),
-    describe: (key, signal) => untilDone(key, signal, () => store.describe(key)),
+    describe: (key, signal) => untilDone(key, signal, () => store.describe(key, signal)),
     abortUnfinished,
     waiting: {
       get count() {

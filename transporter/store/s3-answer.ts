@@ -18,12 +18,12 @@ export interface StoredAnswer {
  */
 export function confirmStored(
   { ETag, ChecksumCRC32C }: StoredAnswer,
-  sent: { checksum: string; where: Record<string, string> },
+  sent: { where: Record<string, string>; checksum?: string },
 ): void {
   if (ETag === undefined || ETag === '') {
-    throw failed('a success without an ETag: whoever answers there has stored nothing', sent.where);
+    throw failed('a success without an ETag: whoever answers there has no object', sent.where);
   }
-  if (ChecksumCRC32C !== undefined && ChecksumCRC32C !== sent.checksum) {
+  if (sent.checksum !== undefined && ChecksumCRC32C !== undefined && ChecksumCRC32C !== sent.checksum) {
     throw failed(
       `the CRC-32C ${ChecksumCRC32C} of what it stored, and ${sent.checksum} was sent`,
       sent.where,
@@ -35,6 +35,15 @@ export function confirmStored(
 export function uploadIdOf({ UploadId }: { UploadId?: string | undefined }, key: string): string {
   if (UploadId === undefined || UploadId === '') throw failed('an upload without an id', { key });
   return UploadId;
+}
+
+/** A page of a listing, which always says whether there are more. @throws SkaldError STORE_FAILED */
+export function confirmedPage<T extends { IsTruncated?: boolean | undefined }>(
+  page: T,
+  where: Record<string, string>,
+): T {
+  if (page.IsTruncated === undefined) throw failed('no listing', where);
+  return page;
 }
 
 /** As S3 wants it: base64 of the big-endian CRC-32C. */

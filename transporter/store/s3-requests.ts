@@ -32,6 +32,8 @@ export interface S3Requests {
   close(): void;
 }
 
+/** We gave up; an object that is created once is there already; one that was looked for is not there. */
+const NO_FAILURES: ReadonlySet<string> = new Set(['AbortError', 'PreconditionFailed', 'NotFound']);
 const CONNECT_TIMEOUT_MS = 5_000;
 /** Well below what a stop may take. */
 const TIDY_TIMEOUT_MS = 3_000;
@@ -53,8 +55,8 @@ export function openS3Requests(config: S3StoreConfig, observer: S3Observer): S3R
       try {
         return await next(args);
       } catch (error) {
-        const isOurs = error instanceof Error && error.name === 'AbortError';
-        if (!isOurs) observer.attemptFailed?.(ourError(error, {}).code);
+        const isFailure = !(error instanceof Error && NO_FAILURES.has(error.name));
+        if (isFailure) observer.attemptFailed?.(ourError(error, {}).code);
         throw error;
       }
     },

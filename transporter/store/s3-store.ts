@@ -6,9 +6,9 @@ import {
   type StorageClass,
 } from '@aws-sdk/client-s3';
 import type { S3StoreConfig } from '../../shared/config/store-config.ts';
-import type { Listing, ObjectMetadata, ObjectStore, PutOptions } from './object-store.ts';
+import type { Listing, ObjectStore, PutOptions } from './object-store.ts';
 import { sliceOf, totalBytes } from './part-ranges.ts';
-import { checksumOf, confirmStored } from './s3-answer.ts';
+import { checksumOf, confirmedPage, confirmStored } from './s3-answer.ts';
 import { abortUploads, putInParts } from './s3-multipart.ts';
 import { openS3Requests, type S3Observer } from './s3-requests.ts';
 
@@ -48,14 +48,21 @@ export function openS3Store(config: S3StoreConfig, observer: S3Observer = {}): O
     );
   };
 
-  const describe = async (Key: string): Promise<ObjectMetadata | undefined> => {
+  const describe: ObjectStore['describe'] = async (Key, signal) => {
+    const command = new HeadObjectCommand({ Bucket, Key });
     const where = { key: Key };
     try {
-      const head = await requests.run({
-        where,
-        send: (client, sending) => client.send(new HeadObjectCommand({ Bucket, Key }), sending),
-      });
-      return head.Metadata ?? {};
+      return await requests.run(
+        {
+          where,
+          send: async (client, sending) => {
+            const head = await client.send(command, sending);
+            confirmStored(head, { where });
+            return head.Metadata ?? {};
+          },
+        },
+        signal,
+      );
     } catch (error) {
       if (sdkErrorName(error) === 'NotFound') return undefined;
       throw error;
@@ -67,8 +74,9 @@ export function openS3Store(config: S3StoreConfig, observer: S3Observer = {}): O
     let ContinuationToken: string | undefined;
     do {
       const command = new ListObjectsV2Command({ Bucket, Prefix: folder, Delimiter: '/', ContinuationToken });
+      const where = { key: folder };
       const page = await requests.run(
-        { where: { key: folder }, send: (client, sending) => client.send(command, sending) },
+        { where, send: async (client, sending) => confirmedPage(await client.send(command, sending), where) },
         signal,
       );
       for (const { Key = '', Size = 0 } of page.Contents ?? [])
@@ -87,7 +95,7 @@ export function openS3Store(config: S3StoreConfig, observer: S3Observer = {}): O
     } catch (error) {
       // `If-None-Match: *` was not met. Source: docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
       if (sdkErrorName(error) !== 'PreconditionFailed') throw error;
-      const found = await describe(key);
+      const found = await describe(key, options.signal);
       if (found === undefined) throw error; // somebody has just deleted it: the next try will write
       return found;
     }

@@ -169,6 +169,14 @@ describe('openS3Store', () => {
     await expect(stored(key)).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
+  it('does not believe in objects, or in their absence, on the word of somebody else', async () => {
+    const proxy = await faultProxy();
+    proxy.strike({ name: 'a page', fault: emptySuccess });
+    const store = open({ endpoint: proxy.endpoint });
+    await expect(store.describe('some/key')).rejects.toMatchObject({ code: 'STORE_FAILED' });
+    await expect(store.list('some/', signal)).rejects.toMatchObject({ code: 'STORE_FAILED' });
+  });
+
   it('touches no object when an upload begins without an id', async () => {
     const proxy = await faultProxy();
     const key = `${freshPrefix()}/precious`;

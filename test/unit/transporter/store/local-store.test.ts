@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -84,5 +84,21 @@ describe('openLocalStore', () => {
       openLocalStore({ type: 'local', directory }).put('a', [], { ...options, signal: gone }),
     ).rejects.toThrow('gone');
     expect(await readdir(directory)).toEqual(['file']);
+  });
+
+  it('waits for a folder that has vanished instead of making another one, which the old one would cover', async () => {
+    const root = join(directory, 'objects');
+    const store = openLocalStore({ type: 'local', directory: root });
+    await store.check();
+    await store.put('logs/first', [Buffer.from('1')], options);
+    await rename(root, join(directory, 'unmounted'));
+    await expect(store.put('logs/second', [Buffer.from('2')], options)).rejects.toMatchObject({
+      code: 'STORE_FAILED',
+      retryable: true,
+    });
+    expect(await readdir(directory)).toEqual(['unmounted']);
+    await rename(join(directory, 'unmounted'), root);
+    await store.put('logs/second', [Buffer.from('2')], options);
+    expect(await readFile(join(root, 'logs/second'), 'utf8')).toBe('2');
   });
 });
