@@ -21,6 +21,7 @@ import { lateMarker, lateObjects } from './complete/late-objects.ts';
 import { createPartitionProgress } from './complete/partition-progress.ts';
 import { decodeProgress, encodeProgress, type Progress } from './complete/progress.ts';
 import type { Decoder } from './decode/decoder.ts';
+import type { Growth } from './decode/growth.ts';
 import type { FetchTarget } from './fetch/cursor.ts';
 import type { AskLogOffset } from './fetch/log-offsets.ts';
 import { createOutOfRange } from './fetch/out-of-range.ts';
@@ -43,6 +44,7 @@ export interface CarryOptions {
   /** What is known of time for a partition that the group has not read before. @throws SkaldError */
   firstProgress: () => Promise<Progress>;
   decoder: Decoder;
+  growth: Growth;
   clock: Clock;
   random: Random;
   counts: FlowCounts;
@@ -187,6 +189,7 @@ export function carryPartition(
       partition: { topic, partition },
       limits,
       decoder: options.decoder,
+      growth: options.growth,
       account,
       clock,
       onProgress: notify,

@@ -3,9 +3,14 @@
  */
 export interface MemoryBudget {
   readonly limitBytes: number;
+  /** What is there, and what is promised. */
   readonly usedBytes: number;
+  /** Of the used bytes those that are not there yet: what answers under way may bring, what decoding will make. */
+  readonly promisedBytes: number;
   /** What is left; 0 when over. */
   readonly freeBytes: number;
+  /** What is used stays used, also when it is more. */
+  setLimit(limitBytes: number): void;
   /** A part of the budget with an owner, so that everything an owner holds can be given back at once. */
   open(): MemoryAccount;
 }
@@ -17,43 +22,58 @@ export interface MemoryAccount {
    * before.
    */
   add(bytes: number): void;
+  /** The same for bytes that are still to come. */
+  promise(bytes: number): void;
   /** Gives back everything; later calls do nothing. */
   close(): void;
 }
 
 /** `onFreed` runs whenever bytes are given back: someone may wait for them. */
-export function createMemoryBudget(limitBytes: number, onFreed: () => void = () => {}): MemoryBudget {
-  let usedBytes = 0;
+export function createMemoryBudget(firstLimitBytes: number, onFreed: () => void = () => {}): MemoryBudget {
+  let limitBytes = firstLimitBytes;
+  const total = { held: 0, promised: 0 };
 
   const open = (): MemoryAccount => {
-    let ownBytes = 0;
+    const own = { held: 0, promised: 0 };
     let closed = false;
-    const add = (bytes: number): void => {
+    const change = (kind: keyof typeof own, bytes: number): void => {
       if (closed || bytes === 0) return;
-      if (ownBytes + bytes < 0) throw new RangeError(`gave back ${-bytes} bytes of ${ownBytes}`);
-      ownBytes += bytes;
-      usedBytes += bytes;
+      if (own[kind] + bytes < 0) throw new RangeError(`gave back ${-bytes} bytes of ${own[kind]}`);
+      own[kind] += bytes;
+      total[kind] += bytes;
       if (bytes < 0) onFreed();
     };
     return {
       get usedBytes() {
-        return ownBytes;
+        return own.held + own.promised;
       },
-      add,
+      add: (bytes) => change('held', bytes),
+      promise: (bytes) => change('promised', bytes),
       close: () => {
-        add(-ownBytes);
+        change('held', -own.held);
+        change('promised', -own.promised);
         closed = true;
       },
     };
   };
 
   return {
-    limitBytes,
+    get limitBytes() {
+      return limitBytes;
+    },
     get usedBytes() {
-      return usedBytes;
+      return total.held + total.promised;
+    },
+    get promisedBytes() {
+      return total.promised;
     },
     get freeBytes() {
-      return Math.max(0, limitBytes - usedBytes);
+      return Math.max(0, limitBytes - total.held - total.promised);
+    },
+    setLimit: (bytes) => {
+      const grows = bytes > limitBytes;
+      limitBytes = bytes;
+      if (grows) onFreed();
     },
     open,
   };

@@ -4,6 +4,8 @@
  * stops.
  */
 import { type Clock, type Random, systemClock } from '../shared/clock.ts';
+import { garbageCollector } from '../shared/collect-garbage.ts';
+import { uploadBytes } from '../shared/config/store-config.ts';
 import type { TransporterConfig } from '../shared/config/transporter-config.ts';
 import { openCluster } from '../shared/kafka/cluster.ts';
 import type { Logger } from '../shared/telemetry/logger.ts';
@@ -15,6 +17,7 @@ import {
 } from '../shared/telemetry/transporter-metrics.ts';
 import { pooledDecoder } from './decode/decoder.ts';
 import { kafkaPort } from './kafka-port.ts';
+import { baseBytesOf, limitProcessMemory, type MemoryLimits } from './process-memory.ts';
 import { openLocalStore } from './store/local-store.ts';
 import type { ObjectStore } from './store/object-store.ts';
 import { openS3Store } from './store/s3-store.ts';
@@ -56,6 +59,16 @@ export async function startTransporter(options: TransporterOptions): Promise<Run
   const decoder = pooledDecoder(config.limits.decodeThreads);
   const kafka = kafkaPort(cluster, config.group);
   const worker = startWorker({ config, kafka, store, decoder, clock, random, metrics, logger });
+  const stopLooking = new AbortController();
+  void limitProcessMemory(worker.budget, memoryLimits(config), {
+    memory: {
+      rssBytes: () => process.memoryUsage.rss(),
+      bufferBytes: () => process.memoryUsage().arrayBuffers,
+      collectGarbage: garbageCollector(),
+    },
+    clock,
+    signal: stopLooking.signal,
+  });
   const topics = config.topics.map(({ topic }) => topic);
   logger.info(
     { group: config.group, topics, rack: config.rack, store: store.location },
@@ -68,6 +81,7 @@ export async function startTransporter(options: TransporterOptions): Promise<Run
   });
 
   const release = async (): Promise<void> => {
+    stopLooking.abort();
     await worker.close();
     await cluster.close();
     await decoder.close();
@@ -124,6 +138,11 @@ function openStore({ store }: TransporterConfig, metrics: TransporterMetrics): O
     requestEnded: (seconds) => metrics.uploadSeconds.observe(seconds),
     attemptFailed: (code) => metrics.uploadErrors.inc({ code }),
   });
+}
+
+function memoryLimits({ limits, store }: TransporterConfig): MemoryLimits {
+  const { memoryBytes, decodeThreads } = limits;
+  return { memoryBytes, baseBytes: baseBytesOf({ decodeThreads, uploadBytes: uploadBytes(store) }) };
 }
 
 /** Gauges are looked at when someone asks. */

@@ -21,6 +21,7 @@ import { firstProgress } from './complete/topic-progress.ts';
 import { watchCompleteness } from './complete/watch-completeness.ts';
 import { JOB_BYTES } from './decode/decode-range.ts';
 import type { Decoder } from './decode/decoder.ts';
+import { createGrowth } from './decode/growth.ts';
 import { createFetcher } from './fetch/fetcher.ts';
 import { createLogOffsets } from './fetch/log-offsets.ts';
 import { watchTopology } from './fetch/topology.ts';
@@ -84,6 +85,7 @@ export function startWorker(options: WorkerOptions): Worker {
   const common = { kafka, clock, random, problems, metrics, signal };
   const store = patientStore({ ...common, store: options.store, logger });
   const budget = createMemoryBudget(config.limits.memoryBytes, () => fetcher.wake());
+  const growth = createGrowth();
   const replays = createReplayQueue(config.limits.memoryBytes * REPLAY_SHARE);
   let fail = (_error: unknown): void => {};
   const failed = new Promise<never>((_, reject) => {
@@ -116,6 +118,7 @@ export function startWorker(options: WorkerOptions): Worker {
     ...common,
     topology,
     budget,
+    growth,
     config: config.fetch,
     rack: config.rack,
     preferredMaxAgeMs: config.cluster.metadataMaxAgeMs,
@@ -140,6 +143,7 @@ export function startWorker(options: WorkerOptions): Worker {
       replays,
       store,
       decoder,
+      growth,
       counts: counts.get(topic)!,
       logger,
       onChange: () => {

@@ -8,7 +8,11 @@ import { referencedFiles } from './referenced-file.ts';
 import { resolveCluster } from './resolve-cluster.ts';
 import { resolveRack } from './resolve-rack.ts';
 import { resolveTopic } from './topic-config.ts';
-import { transporterConfigSchema, type TransporterConfig } from './transporter-config.ts';
+import {
+  DECODE_THREAD_BYTES,
+  transporterConfigSchema,
+  type TransporterConfig,
+} from './transporter-config.ts';
 
 /**
  * The transporter's file: read, checked, defaulted and frozen.
@@ -43,7 +47,10 @@ export function parseTransporterConfig(
       ...resolveRack({ rack, rackFile, rackFrom }, env, files, report),
       topics: topics.map((topic) => resolveTopic(topic, settings)),
       store: store.type === 'local' ? { ...store, directory: files.absolute(store.directory) } : store,
-      limits: { memoryBytes: limits.memoryBytes, decodeThreads: limits.decodeThreads ?? machine.cores },
+      limits: {
+        ...limits,
+        decodeThreads: limits.decodeThreads ?? threadsThatFit(limits.memoryBytes, machine.cores),
+      },
     };
   };
   return parseConfig(file, text, env, transporterConfigSchema, fill);
@@ -52,4 +59,9 @@ export function parseTransporterConfig(
 /** Stable over restarts, and distinct for two workers on one machine that have a file each. */
 function defaultMember(hostname: string, file: string): string {
   return `${hostname}-${basename(file, extname(file))}`.replaceAll(/[^A-Za-z0-9._-]/g, '-').slice(0, 249);
+}
+
+/** One for each core, if there is memory for so many; one in any case. */
+function threadsThatFit(memoryBytes: number, cores: number): number {
+  return Math.max(1, Math.min(cores, Math.floor(memoryBytes / 2 / DECODE_THREAD_BYTES)));
 }

@@ -4,12 +4,14 @@ import type { Ec2Placement } from './ec2-placement.ts';
 import { bytes, choice, count, durationMs, flag, pattern, whenParsed, type DeepReadonly } from './fields.ts';
 import { chunkSchema, objectsSchema, success, topicSchema } from './objects-config.ts';
 import { logSchema, rackFields, refuseTwoRacks, statusSchema, whenRackParsed } from './process-config.ts';
-import { storeConfigSchema } from './store-config.ts';
+import { storeConfigSchema, uploadBytes } from './store-config.ts';
 import { topicProblems, type TopicConfig } from './topic-config.ts';
 
 export const DEFAULT_TRANSPORTER_FILE = '/etc/skald/transporter.yaml';
 
 const MIB = 1024 ** 2;
+/** Of a decoding thread: its heap, and the text of a job on its way through the codecs. */
+export const DECODE_THREAD_BYTES = 48 * MIB;
 
 const fetchSchema = z
   .strictObject({
@@ -54,16 +56,16 @@ const fetchSchema = z
 const limitsSchema = z
   .strictObject({
     memoryBytes: bytes(
-      'Budget for fetched, decoded and waiting bytes. Close to its end chunks are cut early.',
+      'Memory of the whole process. What Node and its threads leave of it is for fetched, decoded and waiting bytes; close to its end chunks are cut early.',
       {
-        min: 32 * MIB,
+        min: 256 * MIB,
         max: 1024 ** 4,
-        default: '256MiB',
+        default: '512MiB',
       },
     ),
     decodeThreads: count('Worker threads that decode, sort into buckets and compress.', { min: 1, max: 256 })
       .optional()
-      .meta({ defaultText: 'one per core' }),
+      .meta({ defaultText: 'one per core, as far as they fit into half of `memoryBytes` at 48 MiB each' }),
   })
   .prefault({})
   .meta({ description: 'Bounds on what the transporter takes from the machine.' });
@@ -170,7 +172,3 @@ export type TransporterConfig = DeepReadonly<
   readonly topics: readonly TopicConfig[];
   readonly limits: { readonly memoryBytes: number; readonly decodeThreads: number };
 };
-
-function uploadBytes(store: z.output<typeof storeConfigSchema>): number {
-  return store.type === 's3' ? store.partBytes * store.maxConcurrentUploads : 0;
-}

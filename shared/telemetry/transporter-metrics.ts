@@ -167,14 +167,14 @@ export const TRANSPORTER_METRICS = {
   memoryBytes: {
     type: 'gauge',
     name: 'skald_transporter_memory_bytes',
-    help: 'Bytes of the memory budget in use.',
+    help: 'Bytes of the memory budget in use, or promised to what is under way.',
     unit: 'bytes',
     labels: [],
   },
   memoryLimitBytes: {
     type: 'gauge',
     name: 'skald_transporter_memory_limit_bytes',
-    help: 'The memory budget, limits.memoryBytes.',
+    help: 'The memory budget: what the process has left of limits.memoryBytes beside what Node and its threads take.',
     unit: 'bytes',
     labels: [],
   },

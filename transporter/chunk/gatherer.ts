@@ -4,6 +4,7 @@ import type { TopicPartition } from '../../shared/kafka/consumer-protocol.ts';
 import type { FetchedPartition } from '../../shared/kafka/requests/fetch.ts';
 import { type DecodedRange, JOB_BYTES, nothingDecoded, piecesOf } from '../decode/decode-range.ts';
 import type { Decoder } from '../decode/decoder.ts';
+import type { Growth } from '../decode/growth.ts';
 import { bucketFinder } from '../decode/time-bucket.ts';
 import { takeBatches } from '../fetch/take-batches.ts';
 import type { MemoryAccount } from '../memory-budget.ts';
@@ -43,6 +44,7 @@ export interface GathererOptions {
   limits: ChunkConfig;
   decoder: Decoder;
   account: MemoryAccount;
+  growth: Growth;
   clock: Clock;
   /** Called when something was decoded or thrown away. */
   onProgress: () => void;
@@ -50,13 +52,15 @@ export interface GathererOptions {
 }
 
 export function createGatherer(options: GathererOptions): Gatherer {
-  const { partition, layout, limits, decoder, account, clock } = options;
+  const { partition, layout, limits, decoder, account, growth, clock } = options;
   const findBucket = bucketFinder(layout.bucket, layout.timeZone);
   let chunk: OpenChunk = openChunk(partition, options.start, layout);
   let position = options.start;
   /** Taken and not yet given to the decoder: offsets [waitingFrom, position). */
   let waiting: Uint8Array[] = [];
   let waitingBytes = 0;
+  /** What the waiting bytes are expected to become. */
+  let waitingPromise = 0;
   let waitingFrom = options.start;
   let decodingBytes = 0;
   let openedAtMs = Infinity;
@@ -75,9 +79,11 @@ export function createGatherer(options: GathererOptions): Gatherer {
     const range = { fromOffset: waitingFrom, toOffset: position };
     const job = { ...partition, ...range, recordSets: waiting, maxBuckets: MAX_BUCKETS + 1, layout };
     const bytes = waitingBytes;
+    const promised = waitingPromise;
     const myLook = look;
     waiting = [];
     waitingBytes = 0;
+    waitingPromise = 0;
     waitingFrom = position;
     decodingBytes += bytes;
     const decoded: Promise<DecodedRange> =
@@ -88,6 +94,8 @@ export function createGatherer(options: GathererOptions): Gatherer {
       const range = await decoded;
       decodingBytes -= bytes;
       account.add(-bytes);
+      account.promise(-promised);
+      growth.note(bytes, bytesOf(range));
       if (myLook === look) append(range, job);
       options.onProgress();
     };
@@ -115,8 +123,10 @@ export function createGatherer(options: GathererOptions): Gatherer {
   const restartAt = (offset: number): void => {
     look += 1;
     account.add(-waitingBytes);
+    account.promise(-waitingPromise);
     waiting = [];
     waitingBytes = 0;
+    waitingPromise = 0;
     waitingFrom = offset;
     position = offset;
   };
@@ -140,6 +150,9 @@ export function createGatherer(options: GathererOptions): Gatherer {
       waiting.push(bytes);
       waitingBytes += bytes.length;
       account.add(bytes.length);
+      const promised = growth.of(bytes.length);
+      waitingPromise += promised;
+      account.promise(promised);
       position = endOffset;
       if (waitingBytes >= JOB_BYTES) startJob();
     }

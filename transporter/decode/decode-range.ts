@@ -56,7 +56,7 @@ export interface DecodedRange {
 }
 
 /** Everything of it that holds bytes. */
-export function piecesOf({ frames, refused }: DecodedRange): { bytes: Uint8Array }[] {
+export function piecesOf({ frames, refused }: DecodedRange): { bytes: Uint8Array; textBytes: number }[] {
   return refused === undefined ? frames : [...frames, refused];
 }
 

@@ -5,6 +5,7 @@ import { kafkaError } from '../../shared/kafka/error-codes.ts';
 import type { FetchAnswer, FetchedPartition } from '../../shared/kafka/requests/fetch.ts';
 import type { RepeatedLog } from '../../shared/telemetry/repeated-log.ts';
 import type { TransporterMetrics } from '../../shared/telemetry/transporter-metrics.ts';
+import type { Growth } from '../decode/growth.ts';
 import type { KafkaPort } from '../kafka-port.ts';
 import type { MemoryBudget } from '../memory-budget.ts';
 import { partitionKey } from '../topic-partition.ts';
@@ -38,6 +39,7 @@ export interface FetcherOptions {
   /** How long a follower that the leader named is asked before the leader is asked again. */
   preferredMaxAgeMs: number;
   budget: MemoryBudget;
+  growth: Growth;
   clock: Clock;
   random: Random;
   metrics: Pick<TransporterMetrics, 'fetchedBytes' | 'crossRackBytes' | 'fetchErrors'>;
@@ -51,16 +53,21 @@ interface Ask {
   source: FetchSource;
 }
 
-/** Below this an answer is not worth the request; the memory budget counts as used up. */
+/** Below this an answer is not worth the request. */
 const MIN_REQUEST_BYTES = 256 * 1024;
+/**
+ * With so little left of it the memory budget counts as used up at the latest; chunks are cut early before that
+ * (memory-pressure.ts), or nobody would ever make room.
+ */
+const FULL_SHARE = 0.2;
 
 /**
  * Fetches from each broker with at most one request at a time, for all its partitions that have appetite,
- * those first that were served longest ago. The bytes that an answer may bring are taken out of the memory
- * budget before it is asked for.
+ * those first that were served longest ago. The bytes that an answer may bring, and what will become of them, are
+ * taken out of the memory budget before it is asked for.
  */
 export function createFetcher(options: FetcherOptions): Fetcher {
-  const { kafka, topology, config, rack, budget, clock, random, metrics, problems, signal } = options;
+  const { kafka, topology, config, rack, budget, growth, clock, random, metrics, problems, signal } = options;
   /**
    * In the order in which they were last served: brokers fill an answer in the order of the request (KIP-74).
    */
@@ -96,18 +103,22 @@ export function createFetcher(options: FetcherOptions): Fetcher {
   };
 
   const leastBytes = Math.min(MIN_REQUEST_BYTES, config.maxBytes);
-  const requestBytes = (): number => Math.min(config.maxBytes, Math.floor(budget.freeBytes / 4));
+  /** Of a byte that is asked for: the byte, and what is decoded from it. */
+  const costOf = (bytes: number): number => bytes + growth.of(bytes);
+  const isOverBudget = (): boolean =>
+    budget.freeBytes < Math.min(costOf(leastBytes), FULL_SHARE * budget.limitBytes);
+  const requestBytes = (): number =>
+    Math.max(leastBytes, Math.min(config.maxBytes, Math.floor(budget.freeBytes / 4 / costOf(1))));
 
   const pump = (): void => {
     isPumpDue = false;
     if (signal.aborted) return;
     const nowMs = clock.monotonicMs();
-    const isOverBudget = requestBytes() < leastBytes;
     const asks = new Map<number, Ask[]>();
     for (const cursor of cursors.values()) {
       const { position, appetite, isLeaderOnly } = cursor.target;
       if (cursor.isInFlight || position === undefined || appetite === 'none') continue;
-      if (isOverBudget && appetite !== 'urgent') continue;
+      if (appetite !== 'urgent' && isOverBudget()) continue;
       if (isLeaderOnly) leaveFollower(cursor, nowMs);
       const source = nowMs < cursor.notBeforeMs ? undefined : sourceOf(cursor, topology.view, nowMs);
       if (source === undefined) {
@@ -122,18 +133,25 @@ export function createFetcher(options: FetcherOptions): Fetcher {
       list.push({ cursor, offset: position, source });
       asks.set(source.nodeId, list);
     }
-    for (const [nodeId, list] of asks) void fetchFrom(nodeId, list);
+    for (const [nodeId, list] of asks) {
+      // What the request to the broker before may bring is taken from the budget by now.
+      const allowed = isOverBudget()
+        ? list.filter(({ cursor }) => cursor.target.appetite === 'urgent')
+        : list;
+      if (allowed.length > 0) void fetchFrom(nodeId, allowed);
+    }
   };
 
   const fetchFrom = async (nodeId: number, asks: readonly Ask[]): Promise<void> => {
     const node = nodeOf(nodeId);
-    const maxBytes = Math.max(leastBytes, requestBytes());
+    const maxBytes = requestBytes();
     node.isBusy = true;
     for (const { cursor } of asks) cursor.isInFlight = true;
-    reserved.add(maxBytes);
+    const promised = costOf(maxBytes);
+    reserved.promise(promised);
     const askedAtMs = clock.nowMs();
     const answer = await send(nodeId, asks, maxBytes);
-    reserved.add(-maxBytes);
+    reserved.promise(-promised);
     node.isBusy = false;
     for (const { cursor } of asks) cursor.isInFlight = false;
     if (signal.aborted) return;

@@ -27,7 +27,7 @@ async function watch(world: World, { worker }: RunningWorker, seconds: number): 
   let most = 0;
   for (let i = 0; i < seconds * 10; i += 1) {
     await world.clock.advance(100);
-    most = Math.max(most, worker.budget.usedBytes);
+    most = Math.max(most, worker.budget.usedBytes - worker.budget.promisedBytes);
   }
   return most;
 }

@@ -73,7 +73,8 @@ test('three lines are enough; everything else has the default that the design na
     heartbeatIntervalMs: 3000,
     rebalanceTimeoutMs: 60_000,
     leaveOnStop: false,
-    limits: { memoryBytes: 268_435_456, decodeThreads: 8 },
+    // Eight cores, and memory for five threads.
+    limits: { memoryBytes: 536_870_912, decodeThreads: 5 },
     status: { host: '127.0.0.1', port: 9465 },
     shutdownTimeoutMs: 30_000,
     log: { level: 'info' },
@@ -250,7 +251,7 @@ describe('impossible combinations', () => {
     ],
     [
       'uploads that do not fit the memory',
-      'limits: {memoryBytes: 32MiB}\n',
+      'limits: {memoryBytes: 256MiB}\nfetch: {maxBytes: 225MiB}\n',
       'limits.memoryBytes: must hold at least',
     ],
     ['rack and rackFile', 'rack: a\nrackFile: b\n', 'rackFile: rack and rackFile exclude each other'],

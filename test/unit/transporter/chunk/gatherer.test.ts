@@ -54,6 +54,7 @@ function stage(options: { start?: number; end?: number; decoder?: Decoder; layou
     limits: { maxBytes: 1000, maxAgeMs: 60_000, bucketGraceMs: 5000 },
     decoder: options.decoder ?? inlineDecoder(),
     account,
+    growth: { of: (bytes) => 2 * bytes, note: () => {} },
     clock,
     onProgress: () => {},
     onDecoded: (range) => decoded.push(range),
@@ -87,7 +88,8 @@ describe('createGatherer', () => {
     for (const batch of batches) gatherer.take(answer(batch));
     expect(jobs).toHaveLength(0);
     expect(gatherer.position).toBe(3);
-    expect(account.usedBytes).toBe(Buffer.concat(batches).length);
+    // Fetched, and what is expected of them.
+    expect(account.usedBytes).toBe(3 * Buffer.concat(batches).length);
     const flushed = gatherer.flush();
     await jobs[0]!.finish();
     await flushed;

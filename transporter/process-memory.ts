@@ -1,0 +1,75 @@
+/**
+ * `limits.memoryBytes` is what the whole process may take. The memory budget counts data; what Node, its threads, copies on
+ * their way out, the garbage and the allocator take beside them is measured, and data get the rest.
+ */
+import type { Clock } from '../shared/clock.ts';
+import { DECODE_THREAD_BYTES } from '../shared/config/transporter-config.ts';
+import type { MemoryBudget } from './memory-budget.ts';
+
+export interface ProcessMemory {
+  /** Resident set size: what the kernel and its limits go by. */
+  rssBytes(): number;
+  /** Buffers of the main thread, those that nobody uses any more included. */
+  bufferBytes(): number;
+  collectGarbage(): void;
+}
+
+export interface MemoryLimits {
+  memoryBytes: number;
+  /** What to expect beside data before anything was measured, and at least. */
+  baseBytes: number;
+}
+
+const MIB = 1024 ** 2;
+/** Node with its code, the clients of Kafka and S3, and what is known of some thousand partitions. */
+const MAIN_BYTES = 112 * MIB;
+
+/** `uploadBytes` is how large the requests to the store are together. */
+export function baseBytesOf({
+  decodeThreads,
+  uploadBytes,
+}: {
+  decodeThreads: number;
+  uploadBytes: number;
+}): number {
+  return MAIN_BYTES + decodeThreads * DECODE_THREAD_BYTES + uploadBytes;
+}
+
+const LOOK_MS = 250;
+/** Stays free for what comes between two looks. */
+const MARGIN = 0.06;
+/** Data get this much in any case, or a limit that is too low would stop the worker. */
+const LEAST_SHARE = 0.125;
+/** Of what was taken beside data and is not any more, this much is believed at each look: it comes again. */
+const BELIEF_IN_LESS = 0.02;
+/** From here on garbage is collected when there is so much of it. */
+const COLLECT_FROM = 0.8;
+const COLLECT_BYTES = 16 * MIB;
+
+/** One look: how many bytes data may take now. */
+export function createDataLimit({ memoryBytes, baseBytes }: MemoryLimits, memory: ProcessMemory) {
+  let besideBytes = baseBytes;
+
+  return (heldBytes: number): number => {
+    if (memory.rssBytes() > COLLECT_FROM * memoryBytes && memory.bufferBytes() - heldBytes > COLLECT_BYTES) {
+      memory.collectGarbage();
+    }
+    const seenBytes = Math.max(memory.rssBytes() - heldBytes, baseBytes);
+    besideBytes =
+      seenBytes > besideBytes ? seenBytes : besideBytes + (seenBytes - besideBytes) * BELIEF_IN_LESS;
+    return Math.floor(Math.max(memoryBytes * (1 - MARGIN) - besideBytes, memoryBytes * LEAST_SHARE));
+  };
+}
+
+/** Looks now, and then again and again until the signal aborts. */
+export async function limitProcessMemory(
+  budget: MemoryBudget,
+  limits: MemoryLimits,
+  { memory, clock, signal }: { memory: ProcessMemory; clock: Clock; signal: AbortSignal },
+): Promise<void> {
+  const dataLimit = createDataLimit(limits, memory);
+  while (!signal.aborted) {
+    budget.setLimit(dataLimit(budget.usedBytes - budget.promisedBytes));
+    await clock.sleep(LOOK_MS, signal);
+  }
+}
