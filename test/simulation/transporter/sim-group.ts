@@ -1,8 +1,10 @@
 /**
- * A group coordinator in memory: generations, sessions, and commits that are fenced by them.
- * Source: GroupCoordinator of Apache Kafka: a rebalance waits for every member that it knows, so a frozen one
- * holds it up until its session ends.
+ * A group coordinator in memory: generations, sessions, static members (KIP-345), and commits that are fenced by them.
+ * Source: GroupCoordinator of Apache Kafka: a rebalance waits for every member that it knows, so a frozen or a
+ * dead one holds it up until its session ends; a static member that is back takes the place of its former self, and
+ * nobody else notices.
  */
+import { z } from 'zod';
 import type { Random } from '../../../shared/clock.ts';
 import type { TopicPartition } from '../../../shared/kafka/consumer-protocol.ts';
 import type { GroupMember } from '../../../shared/kafka/coordinator.ts';
@@ -23,7 +25,11 @@ interface Member {
   life: WorkerLife;
   options: GroupOptions;
   current: GroupMember | undefined;
+  /** What it was given in this generation. */
+  assigned: TopicPartition[];
   isClosed: boolean;
+  /** Virtual time since when nothing is heard of it; undefined while it beats. */
+  silentSinceMs: number | undefined;
 }
 
 export interface SimGroup {
@@ -32,8 +38,12 @@ export interface SimGroup {
   fetch(partitions: readonly TopicPartition[]): CommittedOffset[];
   /** Commits that no correct worker makes. */
   readonly violations: string[];
+  /** Commits that another cut than the promised one was made with. */
+  readonly brokenPromises: string[];
   /** Commits that were fenced. */
   readonly fenced: number;
+  /** Members that came back within their session. */
+  readonly returns: number;
 }
 
 const LOOK_EVERY_MS = 100;
@@ -47,10 +57,18 @@ export function simGroup({ clock, random }: { clock: SimClock; random: Random })
   let state: 'stable' | 'preparing' | 'completing' = 'stable';
   let nextMember = 1;
   let fenced = 0;
+  let returns = 0;
+  const brokenPromises: string[] = [];
 
-  const isGone = ({ life, options }: Member): boolean =>
-    life.isDead ||
-    (life.frozenSinceMs !== undefined && clock.monotonicMs() - life.frozenSinceMs > options.sessionTimeoutMs);
+  const isSilent = ({ life, isClosed }: Member): boolean =>
+    life.isDead || isClosed || life.frozenSinceMs !== undefined;
+
+  const isGone = (member: Member): boolean => {
+    if (!isSilent(member)) member.silentSinceMs = undefined;
+    else member.silentSinceMs ??= member.life.frozenSinceMs ?? clock.monotonicMs();
+    const { silentSinceMs, options } = member;
+    return silentSinceMs !== undefined && clock.monotonicMs() - silentSinceMs > options.sessionTimeoutMs;
+  };
 
   const watch = async (): Promise<void> => {
     for (;;) {
@@ -58,9 +76,7 @@ export function simGroup({ clock, random }: { clock: SimClock; random: Random })
       const gone = [...members.values()].filter(isGone);
       for (const member of gone) members.delete(member.memberId);
       if (gone.length > 0) state = 'preparing';
-      const isWaiting = [...members.values()].some(
-        ({ life }) => life.frozenSinceMs !== undefined || life.isDead,
-      );
+      const isWaiting = [...members.values()].some(isSilent);
       if (state === 'preparing' && !isWaiting && members.size > 0) await complete();
     }
   };
@@ -73,7 +89,8 @@ export function simGroup({ clock, random }: { clock: SimClock; random: Random })
     const leader = joined[0]!;
     const subscriptions = joined.map(({ memberId, options: joining }) => {
       const { topics, rack } = joining;
-      return { memberId, groupInstanceId: undefined, topics, rack, owned: joining.owned() };
+      const { groupInstanceId } = joining;
+      return { memberId, groupInstanceId, topics: [...topics], rack, owned: joining.owned() };
     });
     const patience = clock.after(10_000).then(() => undefined);
     const assigned = await Promise.race([
@@ -85,19 +102,18 @@ export function simGroup({ clock, random }: { clock: SimClock; random: Random })
       return;
     }
     state = 'stable';
-    for (const member of joined) void deliver(member, mine, assigned.get(member.memberId) ?? []);
+    for (const member of joined) {
+      member.assigned = assigned.get(member.memberId) ?? [];
+      void deliver(member, mine);
+    }
   };
 
-  const deliver = async (
-    member: Member,
-    forGeneration: number,
-    partitions: TopicPartition[],
-  ): Promise<void> => {
+  const deliver = async (member: Member, forGeneration: number): Promise<void> => {
     await member.life.through(clock.after(between(random, 1, 500)));
     if (member.isClosed || forGeneration !== generation || !members.has(member.memberId)) return;
     const { memberId, options } = member;
     member.current = { groupId: 'sim', groupInstanceId: undefined, memberId, generationId: forGeneration };
-    options.onAssigned(member.current, partitions);
+    options.onAssigned(member.current, member.assigned);
   };
 
   /** What the heartbeats of a real member would tell it: it was expelled, and joins again as a new one. */
@@ -116,19 +132,42 @@ export function simGroup({ clock, random }: { clock: SimClock; random: Random })
   const enter = (member: Member): void => {
     member.memberId = `member-${nextMember}`;
     nextMember += 1;
+    const { groupInstanceId } = member.options;
+    const former = [...members.values()].find(
+      ({ options }) => groupInstanceId !== undefined && options.groupInstanceId === groupInstanceId,
+    );
     members.set(member.memberId, member);
-    state = 'preparing';
+    if (former !== undefined) members.delete(former.memberId);
+    if (former === undefined || state !== 'stable') {
+      state = 'preparing';
+      return;
+    }
+    returns += 1;
+    member.assigned = former.assigned;
+    void deliver(member, generation);
   };
 
   void watch();
 
   return {
     violations,
+    brokenPromises,
+    get returns() {
+      return returns;
+    },
     get fenced() {
       return fenced;
     },
     join: (life, options) => {
-      const member: Member = { memberId: '', life, options, current: undefined, isClosed: false };
+      const member: Member = {
+        memberId: '',
+        life,
+        options,
+        current: undefined,
+        assigned: [],
+        isClosed: false,
+        silentSinceMs: undefined,
+      };
       void life.through(clock.after(between(random, 1, 100))).then(() => {
         enter(member);
         return heartbeat(member);
@@ -143,7 +182,7 @@ export function simGroup({ clock, random }: { clock: SimClock; random: Random })
         done: new Promise(() => {}),
         close: () => {
           member.isClosed = true;
-          if (members.delete(member.memberId)) state = 'preparing';
+          if (options.leaveOnClose && members.delete(member.memberId)) state = 'preparing';
           return Promise.resolve();
         },
       };
@@ -161,6 +200,13 @@ export function simGroup({ clock, random }: { clock: SimClock; random: Random })
         const key = partitionKey(offset);
         const before = offsets.get(key)?.offset ?? -1;
         if (offset.offset < before) violations.push(`${key} goes back from ${before} to ${offset.offset}`);
+        const promised = promisedEnd(offsets.get(key));
+        const kept = offset.offset === before ? promisedEnd(offset) : offset.offset;
+        if (promised !== undefined && kept !== promised) {
+          brokenPromises.push(
+            `${key}: ${before} to ${promised} was promised, and ${kept} is what is committed`,
+          );
+        }
         if (Buffer.byteLength(offset.metadata) > MAX_METADATA_BYTES)
           violations.push(`${key} has too much metadata`);
         offsets.set(key, offset);
@@ -179,4 +225,10 @@ export function simGroup({ clock, random }: { clock: SimClock; random: Random })
         };
       }),
   };
+}
+
+/** Where the chunk ends that an intent announces; undefined where there is none. */
+function promisedEnd(committed: OffsetToCommit | undefined): number | undefined {
+  if (committed?.metadata.includes('"skald":') !== true) return undefined;
+  return z.object({ end: z.number() }).parse(JSON.parse(committed.metadata)).end;
 }

@@ -24,6 +24,8 @@ export const TOPIC = 'logs';
 export const START_MS = Date.parse('2026-01-01T11:55:00Z');
 
 export interface RunningWorker {
+  /** Its name in the group. */
+  member: string;
   life: WorkerLife;
   worker: Worker;
 }
@@ -65,7 +67,7 @@ export function createWorld(seed: number, size: { partitions: number }, logger: 
       logger: logger.child({ worker: workers.length + 1 }),
     });
     worker.done.catch((error: unknown) => failures.push(error));
-    const running = { life, worker };
+    const running = { member: config.member, life, worker };
     workers.push(running);
     return running;
   };
