@@ -1,4 +1,4 @@
-import { Kafka, logLevel } from 'kafkajs';
+import { type Admin, Kafka, logLevel } from 'kafkajs';
 import { kafkaTool } from '../../scripts/stack/kafka-tool.ts';
 import { sharedStack } from './shared-stack.ts';
 import { waitFor } from './wait-for.ts';
@@ -11,6 +11,19 @@ export interface TopicLine {
   value: string;
 }
 
+/** A client that gives up soon, once it has tried each broker: whoever waits asks again. */
+async function connectedAdmin(bootstrap: readonly string[]): Promise<Admin> {
+  const retry = { initialRetryTime: 100, retries: bootstrap.length };
+  const admin = new Kafka({ brokers: [...bootstrap], logLevel: logLevel.NOTHING, retry }).admin();
+  await admin.connect();
+  return admin;
+}
+
+async function countWith(admin: Admin, topic: string): Promise<number> {
+  const offsets = await admin.fetchTopicOffsets(topic);
+  return offsets.reduce((sum, { high, low }) => sum + Number(high) - Number(low), 0);
+}
+
 /** Records in a topic by the brokers' own count: the end offsets less the start offsets of all partitions. */
 export async function countRecords(
   topic: string,
@@ -19,19 +32,37 @@ export async function countRecords(
   const admin = new Kafka({ brokers: [...bootstrap], logLevel: logLevel.NOTHING }).admin();
   await admin.connect();
   try {
-    const offsets = await admin.fetchTopicOffsets(topic);
-    return offsets.reduce((sum, { high, low }) => sum + Number(high) - Number(low), 0);
+    return await countWith(admin, topic);
   } finally {
     await admin.disconnect();
   }
 }
 
 /** Waits until there are as many records in a topic, by the brokers' own count. */
-export async function arrived(topic: string, records: number, bootstrap?: readonly string[]): Promise<void> {
-  await waitFor(async () => (await countRecords(topic, bootstrap)) >= records, {
-    timeoutMs: ARRIVAL_TIMEOUT_MS,
-    what: `${records} records in ${topic}`,
-  });
+export async function arrived(
+  topic: string,
+  records: number,
+  bootstrap: readonly string[] = sharedStack().bootstrap,
+): Promise<void> {
+  // One connection for all looks: to open one costs brokers and test more than the look.
+  let admin: Admin | undefined;
+  try {
+    await waitFor(
+      async () => {
+        try {
+          admin ??= await connectedAdmin(bootstrap);
+          return (await countWith(admin, topic)) >= records;
+        } catch (error) {
+          await admin?.disconnect();
+          admin = undefined;
+          throw error;
+        }
+      },
+      { timeoutMs: ARRIVAL_TIMEOUT_MS, what: `${records} records in ${topic}` },
+    );
+  } finally {
+    await admin?.disconnect();
+  }
 }
 
 /**
