@@ -165,4 +165,7 @@ it('shows metrics, state and readiness while it runs', async () => {
   expect(metrics).toContain(`skald_transporter_object_records_total{topic="${topic}"} 3`);
   expect(metrics).toContain(`skald_transporter_assigned_partitions{topic="${topic}"} 2`);
   expect(metrics).toContain(`skald_transporter_lag_records{topic="${topic}",partition="1"} 0`);
+  expect(metrics).toContain(
+    `skald_transporter_oldest_uncommitted_age_seconds{topic="${topic}",partition="1"} 0`,
+  );
 });

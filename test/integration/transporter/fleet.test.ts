@@ -128,6 +128,8 @@ it('workers join and leave for good under load: what stays is kept and goes on, 
     if (!(await shareEqually([stays, killed], 3))) return false;
     return (await holdsAll(stays)) && (await holdsAll(killed));
   });
+  expect(await stays.metric('skald_transporter_oldest_uncommitted_age_seconds')).toBeGreaterThan(0);
+  expect(await stays.metric('skald_transporter_lag_records')).toBeGreaterThan(0);
   const first = await holdings(stays);
   const standstill = watchStandstill(() => [stays], 'position');
 

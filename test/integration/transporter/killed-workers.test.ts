@@ -1,6 +1,6 @@
 import { CompressionTypes } from 'kafkajs';
 import { expect, it } from 'vitest';
-import { startSkald } from '../../support/run-skald.ts';
+import { type RunningSkald, startSkald } from '../../support/run-skald.ts';
 import { freshPrefix, freshTopic } from '../../support/shared-stack.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 import { uniqueName } from '../../support/unique-name.ts';
@@ -10,10 +10,14 @@ import { committedOffsets, isCarried, kafka, readS3Objects, transporterFile } fr
 const PARTITIONS = 6;
 const ROUNDS = 300;
 const RECORDS_A_ROUND = 250;
-/** After which rounds a worker is killed, and another one of its rack started. */
-const KILLS = [80, 150, 220];
+/** What befalls a worker after which rounds; then another one is started in another rack. */
+const STRIKES = new Map<number, NodeJS.Signals>([
+  [80, 'SIGKILL'],
+  [150, 'SIGSTOP'],
+  [220, 'SIGKILL'],
+]);
 
-it('workers in different racks are killed -9 in the middle: every record is stored once', async () => {
+it('workers in different racks are killed -9, or frozen for longer than their session, in the middle: every record is stored once', async () => {
   const topic = await freshTopic({ partitions: PARTITIONS, replicationFactor: 3 });
   const group = uniqueName('group');
   const prefix = freshPrefix();
@@ -29,6 +33,7 @@ it('workers in different racks are killed -9 in the middle: every record is stor
   const producer = kafka().producer();
   await producer.connect();
   const sent: string[] = [];
+  const frozen: RunningSkald[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {
     const values = Array.from(
       { length: RECORDS_A_ROUND },
@@ -37,20 +42,29 @@ it('workers in different racks are killed -9 in the middle: every record is stor
     sent.push(...values);
     const compression = round % 2 === 0 ? CompressionTypes.GZIP : CompressionTypes.None;
     await producer.send({ topic, messages: values.map((value) => ({ value })), compression });
-    if (!KILLS.includes(round)) continue;
+    const signal = STRIKES.get(round);
+    if (signal === undefined) continue;
     const before = await committed();
     await waitFor(async () => (await committed()) > before, {
       timeoutMs: 30_000,
       what: 'chunks are committed',
     });
     const doomed = fleet.shift()!;
-    doomed.signal('SIGKILL');
-    await doomed.exited();
+    doomed.signal(signal);
+    if (signal === 'SIGKILL') await doomed.exited();
+    else frozen.push(doomed);
     fleet.push(await start(`worker-${round}`, 'rack-c'));
   }
   await producer.disconnect();
 
   await waitFor(() => isCarried(group, topic), { timeoutMs: 60_000, what: 'everything is committed' });
+  for (const zombie of frozen) {
+    zombie.signal('SIGCONT');
+    await waitFor(() => zombie.stderr().includes('lost the membership of the group, joining again'), {
+      timeoutMs: 30_000,
+      what: 'the one that was frozen learns that others have its partitions',
+    });
+  }
   const objects = await readS3Objects(prefix);
   expect([...objects.values()].flat().sort(byText)).toEqual(sent.sort(byText));
   for (const name of objects.keys()) {
