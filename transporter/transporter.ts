@@ -137,6 +137,7 @@ function openStore({ store }: TransporterConfig, metrics: TransporterMetrics): O
   return openS3Store(store, {
     requestEnded: (seconds) => metrics.uploadSeconds.observe(seconds),
     attemptFailed: (code) => metrics.uploadErrors.inc({ code }),
+    slotsAllowed: (count) => metrics.uploadSlots.set(count),
   });
 }
 

@@ -150,6 +150,13 @@ export const TRANSPORTER_METRICS = {
     unit: 'errors',
     labels: ['code'],
   },
+  uploadSlots: {
+    type: 'gauge',
+    name: 'skald_transporter_upload_slots',
+    help: 'Requests to the store that may run at once: `store.maxConcurrentUploads`, or fewer after it has asked to slow down.',
+    unit: 'requests',
+    labels: [],
+  },
   waitingObjects: {
     type: 'gauge',
     name: 'skald_transporter_waiting_objects',

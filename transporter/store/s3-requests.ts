@@ -1,4 +1,4 @@
-import { S3Client } from '@aws-sdk/client-s3';
+import { S3Client, S3ServiceException } from '@aws-sdk/client-s3';
 import { defaultProvider } from '@aws-sdk/credential-provider-node';
 import type { S3StoreConfig } from '../../shared/config/store-config.ts';
 import { type ErrorCode, isSkaldError, type SkaldError } from '../../shared/errors.ts';
@@ -11,6 +11,8 @@ export interface S3Observer {
   requestEnded?: (seconds: number) => void;
   /** One attempt failed. Most are followed by another one. */
   attemptFailed?: (code: ErrorCode) => void;
+  /** How many requests may run at once from now on. */
+  slotsAllowed?: (count: number) => void;
 }
 
 export interface S3Request<T> {
@@ -23,7 +25,9 @@ export interface S3Request<T> {
 export interface S3Requests {
   /**
    * One request: a slot, the SDK's attempts with backoff and jitter, and their errors turned into ours. When
-   * the store refuses the credentials, and there are new ones, it is sent again with those.
+   * the store refuses the credentials, and there are new ones, it is sent again with those. When it asks to
+   * slow down, there are fewer slots for a while: the SDK would only hold back this request, and a worker has
+   * many.
    * @throws SkaldError, or the signal's reason
    */
   run<T>(request: S3Request<T>, signal?: AbortSignal): Promise<T>;
@@ -55,6 +59,7 @@ export function openS3Requests(config: S3StoreConfig, observer: S3Observer): S3R
       try {
         return await next(args);
       } catch (error) {
+        if (isThrottling(error)) slots.halve();
         const isFailure = !(error instanceof Error && NO_FAILURES.has(error.name));
         if (isFailure) observer.attemptFailed?.(ourError(error, {}).code);
         throw error;
@@ -94,6 +99,7 @@ export function openS3Requests(config: S3StoreConfig, observer: S3Observer): S3R
         throw error;
       } finally {
         signal?.removeEventListener('abort', abort);
+        observer.slotsAllowed?.(slots.allowed);
       }
     });
 
@@ -122,4 +128,10 @@ function openClient(config: S3StoreConfig): S3Client {
     ...(endpoint !== undefined && { endpoint }),
     credentials: hasKeys ? { accessKeyId, secretAccessKey } : defaultProvider({ ignoreCache: true }),
   });
+}
+
+/** Source: docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance.html */
+function isThrottling(error: unknown): boolean {
+  if (error instanceof Error && error.name === 'SlowDown') return true;
+  return error instanceof S3ServiceException && error.$metadata.httpStatusCode === 429;
 }

@@ -124,10 +124,14 @@ describe('openS3Store', () => {
     await expect(open(overrides).put('a', [Buffer.from('a')], options)).rejects.toMatchObject({ code });
   });
 
-  it('tries again on 503 SlowDown, and reports what still fails after its attempts', async () => {
+  it('tries again on 503 SlowDown with fewer requests at once, and reports what still fails after its attempts', async () => {
     const proxy = await faultProxy();
     const failures: string[] = [];
-    const store = open({ endpoint: proxy.endpoint }, { attemptFailed: (code) => failures.push(code) });
+    const slots: number[] = [];
+    const store = open(
+      { endpoint: proxy.endpoint },
+      { attemptFailed: (code) => failures.push(code), slotsAllowed: (count) => slots.push(count) },
+    );
     const key = `${freshPrefix()}/slowly`;
     proxy.strike({ name: 'slow down', fault: refuse(503, 'SlowDown'), times: 1 });
     await store.put(key, [Buffer.from('a')], options);
@@ -136,6 +140,7 @@ describe('openS3Store', () => {
     const put = store.put(key, [Buffer.from('a')], options);
     await expect(put).rejects.toMatchObject({ code: 'STORE_FAILED', retryable: true });
     expect(failures).toEqual(['STORE_FAILED', 'STORE_FAILED', 'STORE_FAILED']);
+    expect(slots[0]).toBe(2); // of four
   });
 
   it.each([

@@ -47,4 +47,46 @@ describe('createSlots', () => {
     await expect(second).rejects.toThrow('gave up');
     expect(await third).toBe('third');
   });
+
+  it('are halved once for a burst of refusals, down to one, and come back one by one for rounds of successes', async () => {
+    let nowMs = 0;
+    const slots = createSlots(8, () => nowMs);
+    slots.halve();
+    slots.halve();
+    expect(slots.allowed).toBe(4);
+    for (let i = 0; i < 5; i += 1) {
+      nowMs += 1_000;
+      slots.halve();
+    }
+    expect(slots.allowed).toBe(1);
+    const succeed = (): Promise<void> => slots.run(undefined, () => Promise.resolve());
+    await succeed();
+    expect(slots.allowed).toBe(2);
+    for (let i = 0; i < 2; i += 1) await succeed();
+    expect(slots.allowed).toBe(2); // 2.5 and 2.9: a little less than one for a round, as with TCP
+    await succeed();
+    expect(slots.allowed).toBe(3);
+    for (let i = 0; i < 100; i += 1) await succeed();
+    expect(slots.allowed).toBe(8);
+  });
+
+  it('start nothing more until no more than those allowed run', async () => {
+    const slots = createSlots(4);
+    const finish: (() => void)[] = [];
+    const begin = (): Promise<void> =>
+      slots.run(undefined, () => new Promise<void>((resolve) => finish.push(resolve)));
+    const all = Array.from({ length: 6 }, begin);
+    await turn();
+    expect(finish).toHaveLength(4);
+    slots.halve();
+    finish[0]!();
+    finish[1]!();
+    await turn();
+    expect(finish).toHaveLength(4);
+    finish[2]!(); // a round and a half has succeeded: three are allowed, and one still runs
+    await turn();
+    expect(finish).toHaveLength(6);
+    for (const end of finish) end();
+    await Promise.all(all);
+  });
 });
