@@ -10,7 +10,7 @@ import { countRecords } from '../../support/read-topic.ts';
 import type { RunningSkald } from '../../support/run-skald.ts';
 import { freshTopic } from '../../support/shared-stack.ts';
 import { waitFor } from '../../support/wait-for.ts';
-import { type AgentHost, agentHost } from './agent-host.ts';
+import { type AgentHost, agentHost, type PipelineReport } from './agent-host.ts';
 
 const EACH_ONCE_IN_ORDER = { missing: [], doubled: [], outOfOrder: 0 };
 const LINES_PER_SECOND = 5_000;
@@ -74,6 +74,10 @@ function inSync(topic: string, replicas: number, bootstrap = stack.bootstrap): P
   );
 }
 
+function statusOf({ host }: World): Promise<PipelineReport> {
+  return waitFor(() => host.status('app'), { timeoutMs: 60_000, what: 'the agent answers' });
+}
+
 const errors = (host: AgentHost, code: string): Promise<number> =>
   host.metric('skald_agent_produce_errors_total', { code });
 
@@ -108,7 +112,7 @@ test('all brokers are killed under load and come back: the lines wait in their f
     timeoutMs: 60_000,
     what: 'six seconds of lines',
   });
-  expect((await w.host.status('app'))!.lagBytes).toBeGreaterThan(0);
+  expect((await statusOf(w)).lagBytes).toBeGreaterThan(0);
   await Promise.all([1, 2, 3].map((id) => stack.startBroker(id)));
   expect(await judge(w, await writing.stop())).toEqual(EACH_ONCE_IN_ORDER);
 });
@@ -127,11 +131,11 @@ test('a partition without a leader: lines flow to the others, and what waited fo
         'Partition: 0',
       );
     },
-    { timeoutMs: 30_000, what: 'a partition without a leader' },
+    { timeoutMs: 60_000, what: 'a partition without a leader' },
   );
-  const { readBytes } = (await w.host.status('app'))!.files[0]!;
-  await waitFor(async () => (await w.host.status('app'))!.files[0]!.readBytes > readBytes + 500_000, {
-    timeoutMs: 30_000,
+  const { readBytes } = (await statusOf(w)).files[0]!;
+  await waitFor(async () => (await statusOf(w)).files[0]!.readBytes > readBytes + 500_000, {
+    timeoutMs: 60_000,
     what: 'lines flow to the other partitions',
   });
   expect(

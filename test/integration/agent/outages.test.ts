@@ -51,7 +51,7 @@ test('leaders move while lines flow: each line once, in order', async () => {
     const election = ['--election-type=preferred', `--topic=${topic}`, '--partition=0'];
     await kafkaTool('org.apache.kafka.tools.LeaderElectionCommand', [server, ...election]);
     await waitFor(async () => (await describeTopic(bootstrap, topic))[0]!.leader === replicas[0], {
-      timeoutMs: 20_000,
+      timeoutMs: 60_000,
       what: `broker ${replicas[0]} leads`,
     });
   };

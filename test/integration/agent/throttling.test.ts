@@ -35,11 +35,11 @@ test('a quota on the client: the agent waits as long as brokers ask, counts it, 
   log.write(20_000);
   const { sizeBytes } = await waitFor(
     async () => (await host.status('app'))?.files.find((file) => file.sizeBytes > 0),
-    { timeoutMs: 20_000, what: 'the agent knows the file' },
+    { timeoutMs: 60_000, what: 'the agent knows the file' },
   );
   expect(sizeBytes).toBeGreaterThan(1.3 * BYTES_PER_SECOND * WINDOW_SECONDS);
   await waitFor(async () => (await host.metric('skald_agent_throttled_seconds_total')) > 1, {
-    timeoutMs: 30_000,
+    timeoutMs: 60_000,
     what: 'the agent counts that it is held back',
   });
   await arrived(topic, log.written);

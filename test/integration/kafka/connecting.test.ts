@@ -12,7 +12,7 @@ test('a port where nobody listens: KAFKA_UNREACHABLE, soon', async () => {
     code: 'KAFKA_UNREACHABLE',
     message: expect.stringContaining(`127.0.0.1:${port}`),
   });
-  expect(performance.now() - started).toBeLessThan(2_000);
+  expect(performance.now() - started).toBeLessThan(5_000);
 });
 
 test('TLS to a listener without it: KAFKA_TLS', async () => {
@@ -39,7 +39,7 @@ test('a broker that is down at the start, then up, then killed', async () => {
   const asks = (): Promise<unknown> => cluster.metadata([]);
   await expect(asks()).rejects.toMatchObject({ code: 'KAFKA_UNREACHABLE', retryable: true });
   await stack.startBroker(1);
-  await waitFor(asks, { timeoutMs: 30_000, what: 'the broker answers' });
+  await waitFor(asks, { timeoutMs: 60_000, what: 'the broker answers' });
   await stack.killBroker(1);
   await expect(asks()).rejects.toMatchObject({ retryable: true });
-}, 120_000);
+});

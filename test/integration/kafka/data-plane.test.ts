@@ -38,7 +38,7 @@ function producer(cluster: KafkaCluster): Promise<InitProducerIdAnswer> {
       const answer = await cluster.sendToAny(initProducerIdRequest());
       return answer.errorCode === 0 ? answer : undefined;
     },
-    { timeoutMs: 10_000, what: 'a producer id' },
+    { timeoutMs: 60_000, what: 'a producer id' },
   );
 }
 
@@ -146,7 +146,7 @@ test('a fetch with a rack is sent to the replica in that rack (KIP-392), which s
       const { preferredReadReplica } = await fetchFrom(cluster, 1, topic, { rackId: 'rack-c' });
       return preferredReadReplica === -1 ? undefined : preferredReadReplica;
     },
-    { timeoutMs: 20_000, what: 'the leader offers the replica in rack-c' },
+    { timeoutMs: 60_000, what: 'the leader offers the replica in rack-c' },
   );
   expect(preferred).toBe(3);
   // The follower gives what it knows to be everywhere, which it learns with its next fetch from the leader.
@@ -155,7 +155,7 @@ test('a fetch with a rack is sent to the replica in that rack (KIP-392), which s
       const fetched = await fetchFrom(cluster, 3, topic, { rackId: 'rack-c' });
       return fetched.records.length > 0 ? fetched : undefined;
     },
-    { timeoutMs: 20_000, what: 'the follower gives the records' },
+    { timeoutMs: 60_000, what: 'the follower gives the records' },
   );
   expect(answer.errorCode).toBe(0);
   expect(splitRecordSet(answer.records).batches).toHaveLength(1);
@@ -272,7 +272,7 @@ test('the end of the log, beyond the high watermark, while a follower is behind'
       const offsets = [end!.partitions[0]!.offset, watermark!.partitions[0]!.offset];
       return offsets[0] !== offsets[1] && offsets;
     },
-    { timeoutMs: 10_000, what: 'a log that is longer than what its followers have' },
+    { timeoutMs: 60_000, what: 'a log that is longer than what its followers have' },
   );
   expect(ends).toEqual([3, 1]);
   stack.resumeBroker(2);

@@ -41,11 +41,11 @@ test.each(['SIGKILL', 'SIGTERM', 'SIGINT'] as const)(
     kill(signal);
 
     await waitFor(() => report.pids.every((pid) => identityOf(pid) === undefined), {
-      timeoutMs: 10_000,
+      timeoutMs: 60_000,
       what: 'broker and S3 are gone',
     });
     await waitFor(() => !existsSync(report.dataDir), {
-      timeoutMs: 10_000,
+      timeoutMs: 60_000,
       what: 'the data directory is gone',
     });
   },

@@ -156,7 +156,7 @@ describe('openS3Store', () => {
     const gone = new AbortController();
     const patient = open({ endpoint: proxy.endpoint, requestTimeoutMs: 60_000 });
     const given = patient.put(key, [Buffer.from('a')], { ...options, signal: gone.signal });
-    await waitFor(() => proxy.requests.length === 2, { timeoutMs: 10_000, what: 'the second request' });
+    await waitFor(() => proxy.requests.length === 2, { timeoutMs: 60_000, what: 'the second request' });
     gone.abort(new Error('gone'));
     await expect(given).rejects.toThrow('gone');
   });
