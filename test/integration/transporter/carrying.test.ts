@@ -9,7 +9,14 @@ import { freshPrefix, freshTopic, sharedStack } from '../../support/shared-stack
 import { tempDir } from '../../support/temp-dir.ts';
 import { uniqueName } from '../../support/unique-name.ts';
 import { waitFor } from '../../support/wait-for.ts';
-import { isCarried, kafka, readObjects, readS3Objects, transporterFile } from './transporter-files.ts';
+import {
+  isCarried,
+  kafka,
+  readObjects,
+  readS3Objects,
+  transactionalProducer,
+  transporterFile,
+} from './transporter-files.ts';
 
 const HOUR_MS = 3_600_000;
 const statusSchema = z.object({ partitions: z.array(z.object({ position: z.number().optional() })) });
@@ -34,7 +41,7 @@ async function produce(
 }
 
 const carried = (group: string, topic: string): Promise<unknown> =>
-  waitFor(() => isCarried(group, topic), { timeoutMs: 30_000, what: 'everything is committed' });
+  waitFor(() => isCarried(group, topic), { timeoutMs: 90_000, what: 'everything is committed' });
 
 it('a worker that is stopped stores and commits what it has, and the next one goes on behind it', async () => {
   const topic = await freshTopic({ partitions: 3 });
@@ -55,7 +62,7 @@ it('a worker that is stopped stores and commits what it has, and the next one go
       return partitions.reduce((sum, { position = 0 }) => sum + position, 0);
     };
     await waitFor(async () => (await positions().catch(() => 0)) === sent.length, {
-      timeoutMs: 30_000,
+      timeoutMs: 90_000,
       what: `the ${name} worker holds every record`,
     });
     expect([...(await readS3Objects(prefix)).values()].flat()).toHaveLength(sent.length - values.length);
@@ -102,12 +109,7 @@ it('writes gzip objects by the hour of a time zone into a folder', async () => {
 it('carries what transactions committed, and nothing of those that were aborted', async () => {
   const topic = await freshTopic({ partitions: 1 });
   const [group, prefix, directory] = [uniqueName('group'), freshPrefix(), await tempDir()];
-  const producer = kafka().producer({
-    transactionalId: uniqueName('tx'),
-    maxInFlightRequests: 1,
-    idempotent: true,
-  });
-  await producer.connect();
+  const producer = await transactionalProducer();
   for (const [round, ending] of ['commit', 'abort', 'commit', 'abort'].entries()) {
     const transaction = await producer.transaction();
     const messages = Array.from({ length: 100 }, (_, i) => ({ value: `${ending} ${round} ${i}` }));

@@ -10,7 +10,13 @@ import { freshPrefix, freshTopic, sharedStack } from '../../support/shared-stack
 import { tempDir } from '../../support/temp-dir.ts';
 import { uniqueName } from '../../support/unique-name.ts';
 import { waitFor } from '../../support/wait-for.ts';
-import { committedOffsets, isCarried, kafka, transporterFile } from './transporter-files.ts';
+import {
+  committedOffsets,
+  isCarried,
+  kafka,
+  transactionalProducer,
+  transporterFile,
+} from './transporter-files.ts';
 
 /** The hour of event number n: records of one batch belong into three. */
 const eventTime = (n: number): string => new Date(Date.UTC(2026, 6, 31, 10 + (n % 3), 30)).toISOString();
@@ -103,12 +109,7 @@ describe('of transactions, what was committed and nothing of what was aborted', 
     async (format) => {
       const topic = await freshTopic({ partitions: 1 });
       const [group, prefix, directory] = [uniqueName('group'), freshPrefix(), await tempDir()];
-      const producer = kafka().producer({
-        transactionalId: uniqueName('tx'),
-        maxInFlightRequests: 1,
-        idempotent: true,
-      });
-      await producer.connect();
+      const producer = await transactionalProducer();
       const committed: (number | string)[] = [];
       let offset = 0;
       const offsets: number[] = [];
@@ -130,7 +131,7 @@ describe('of transactions, what was committed and nothing of what was aborted', 
       await producer.disconnect();
       const file = { topic, group, prefix, objects: [...FORMATS[format]] };
       startSkald(['transporter', '-c', await transporterFile(directory, 'tx', file)]);
-      await waitFor(() => isCarried(group, topic), { timeoutMs: 30_000, what: 'everything is committed' });
+      await waitFor(() => isCarried(group, topic), { timeoutMs: 90_000, what: 'everything is committed' });
       const found = await everyRecord(prefix);
       expect(found.map(({ n }) => n).toSorted(byText)).toEqual(committed.toSorted(byText));
       const places = found.map((record) => record.offset).filter((place) => place !== undefined);

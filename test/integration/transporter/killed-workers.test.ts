@@ -46,7 +46,7 @@ it('workers in different racks are killed -9, or frozen for longer than their se
     if (signal === undefined) continue;
     const before = await committed();
     await waitFor(async () => (await committed()) > before, {
-      timeoutMs: 30_000,
+      timeoutMs: 90_000,
       what: 'chunks are committed',
     });
     const doomed = fleet.shift()!;
@@ -61,7 +61,7 @@ it('workers in different racks are killed -9, or frozen for longer than their se
   for (const zombie of frozen) {
     zombie.signal('SIGCONT');
     await waitFor(() => zombie.stderr().includes('lost the membership of the group, joining again'), {
-      timeoutMs: 30_000,
+      timeoutMs: 90_000,
       what: 'the one that was frozen learns that others have its partitions',
     });
   }

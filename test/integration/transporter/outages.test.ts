@@ -30,7 +30,7 @@ it('a broker is killed, then S3, while records flow: every record is stored once
   const isAllCommitted = (): Promise<boolean> => isCarried(group, topic, stack.bootstrap);
 
   await produce('in peace');
-  await waitFor(isAllCommitted, { timeoutMs: 30_000, what: 'the first records are committed' });
+  await waitFor(isAllCommitted, { timeoutMs: 90_000, what: 'the first records are committed' });
 
   await stack.killBroker(2);
   await produce('without a broker');
@@ -41,7 +41,7 @@ it('a broker is killed, then S3, while records flow: every record is stored once
   await stack.killS3();
   await produce('without S3');
   await waitFor(() => worker.stderr().includes('an object cannot be stored yet'), {
-    timeoutMs: 30_000,
+    timeoutMs: 90_000,
     what: 'the worker complains',
   });
   expect(await committed()).toBe(before);

@@ -329,7 +329,7 @@ describe('an upload in parts that is given up', () => {
     };
     const isHeld = (): boolean => proxy.requests.some((request) => request.fault === 'held');
     await waitFor(async () => isHeld() && (await unfinished()) === 1, {
-      timeoutMs: 30_000,
+      timeoutMs: 90_000,
       what: 'the upload is under way',
     });
     gone.abort(new Error('gone'));

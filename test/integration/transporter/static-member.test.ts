@@ -37,7 +37,7 @@ it('a worker that is killed and back within the session time-out has its partiti
         const settled = last.every((one) => one?.generation === first?.generation && one?.partitions === 2);
         return settled && first !== undefined && first.generation;
       },
-      { timeoutMs: 30_000, what: 'two partitions for each of two workers in one generation' },
+      { timeoutMs: 90_000, what: 'two partitions for each of two workers in one generation' },
     );
 
   const stays = await start('worker-a');

@@ -2,10 +2,11 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { Kafka, logLevel } from 'kafkajs';
+import { Kafka, logLevel, type Producer } from 'kafkajs';
 import type { SharedStack } from '../../support/global-setup.ts';
 import { unzstd } from '../../support/command-line-tools.ts';
 import { sharedStack } from '../../support/shared-stack.ts';
+import { uniqueName } from '../../support/unique-name.ts';
 
 export interface TransporterFile {
   topic: string;
@@ -98,6 +99,14 @@ export async function readS3Objects(prefix: string): Promise<Map<string, string[
 
 export function kafka(bootstrap: readonly string[] = sharedStack().bootstrap): Kafka {
   return new Kafka({ brokers: [...bootstrap], logLevel: logLevel.NOTHING });
+}
+
+/** A producer of transactions, connected. */
+export async function transactionalProducer(): Promise<Producer> {
+  const transactionalId = uniqueName('tx');
+  const producer = kafka().producer({ transactionalId, maxInFlightRequests: 1, idempotent: true });
+  await producer.connect();
+  return producer;
 }
 
 /** The committed offsets of a group in a topic, as kafkajs reads them; partitions without one are left out. */

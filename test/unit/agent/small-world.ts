@@ -16,6 +16,7 @@ import { sharedFiles } from '../../simulation/support/shared-files.ts';
 import { simBroker } from '../../simulation/support/sim-broker.ts';
 import { simClock } from '../../simulation/support/sim-clock.ts';
 import { simDisk } from '../../simulation/support/sim-disk.ts';
+import { batchLimitAnswer } from './batch-limit-answer.ts';
 import { type MemoryJournal, memoryJournal } from './memory-journal.ts';
 import { recordedLog } from './recorded-log.ts';
 
@@ -67,24 +68,6 @@ export function smallWorld(options: SmallWorldOptions = {}) {
       .int16(MESSAGE_TOO_LARGE);
     return request.decode(new ProtocolReader(answer.int64(-1).int64(-1).int64(0).int32(0).finish()));
   };
-  const describeLimit = <T>(request: KafkaRequest<T>): T => {
-    const answer = new ProtocolWriter()
-      .int32(0)
-      .array([0], () => {})
-      .int16(0)
-      .nullableString(undefined);
-    answer
-      .int8(2)
-      .string(TOPIC)
-      .array([0], () => {})
-      .string('max.message.bytes');
-    answer
-      .nullableString(String(Math.min(maxBatchBytes, 1_048_588)))
-      .boolean(false)
-      .int8(5)
-      .boolean(false);
-    return request.decode(new ProtocolReader(answer.array([], () => {}).finish()));
-  };
   /** Brokers that were stopped by SIGSTOP: connections stay, and nothing ever answers. */
   const hangable = (cluster: KafkaCluster): KafkaCluster => {
     const orNever = <T>(send: () => Promise<T>): Promise<T> => (hangs ? new Promise(() => {}) : send());
@@ -94,7 +77,7 @@ export function smallWorld(options: SmallWorldOptions = {}) {
         refuseLarge(request) ?? (await orNever(() => cluster.send(nodeId, lane, request))),
       sendToAny: (request) =>
         request.apiName === 'DescribeConfigs'
-          ? Promise.resolve(describeLimit(request))
+          ? Promise.resolve(batchLimitAnswer(request, TOPIC, Math.min(maxBatchBytes, 1_048_588)))
           : orNever(() => cluster.sendToAny(request)),
       close: () => cluster.close(),
     };

@@ -3,6 +3,7 @@ import { SkaldError } from '../../../../shared/errors.ts';
 import type { KafkaCluster } from '../../../../shared/kafka/cluster.ts';
 import { type KafkaRequest, ProtocolReader, ProtocolWriter } from '../../../../shared/kafka/protocol.ts';
 import { BASE_OFFSET_AT, type BatchHeader, readBatchHeader } from '../../../../shared/wire/record-batch.ts';
+import { batchLimitAnswer } from '../batch-limit-answer.ts';
 import { someView } from './some-view.ts';
 
 /** A record batch as the broker got it. */
@@ -183,27 +184,6 @@ export function scriptedCluster(leaders: number[]): ScriptedCluster {
     return decoded(request, answer);
   };
 
-  const describeConfigs = <T>(request: KafkaRequest<T>): T => {
-    const answer = new ProtocolWriter()
-      .int32(0)
-      .array([0], () => {})
-      .int16(0)
-      .nullableString(undefined);
-    answer
-      .int8(2)
-      .string('logs')
-      .array([0], () => {});
-    answer.string('max.message.bytes').nullableString(String(cluster.maxMessageBytes));
-    return decoded(
-      request,
-      answer
-        .boolean(false)
-        .int8(5)
-        .boolean(false)
-        .array([], () => {}),
-    );
-  };
-
   const cluster: ScriptedCluster = {
     clusterId: 'c',
     leaders,
@@ -236,7 +216,9 @@ export function scriptedCluster(leaders: number[]): ScriptedCluster {
     },
     sendToAny: (request) =>
       Promise.resolve(
-        request.apiName === 'InitProducerId' ? initProducerId(request) : describeConfigs(request),
+        request.apiName === 'InitProducerId'
+          ? initProducerId(request)
+          : batchLimitAnswer(request, 'logs', cluster.maxMessageBytes),
       ),
     close: () => Promise.resolve(),
   };
