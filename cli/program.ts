@@ -7,6 +7,7 @@ import { DEFAULT_TRANSPORTER_FILE } from '../shared/config/transporter-config.ts
 import { EXIT } from './exit-code.ts';
 import type { Terminal } from './terminal.ts';
 import { runTransporter } from './transporter.ts';
+import { showTransporterProgress } from './transporter-progress.ts';
 import { leaveTransporterGroup } from './transporter-leave.ts';
 import { packageVersion, versionText } from './version.ts';
 
@@ -158,6 +159,36 @@ Exit codes:
       // Both commands have -c, and commander gives a value before `leave` to the outer one.
       const { config } = command.optsWithGlobals<{ config: string }>();
       leave(await leaveTransporterGroup(config, options, terminal));
+    });
+  transporter
+    .command('progress')
+    .description('show up to which time each topic is complete in the store, and what holds it back')
+    .addOption(configOption().default(DEFAULT_TRANSPORTER_FILE))
+    .option('--json', 'print it as JSON', false)
+    .option('--all', 'show every partition, and not only the slowest', false)
+    .addHelpText(
+      'after',
+      `
+It asks Kafka for the committed offsets of the group and for the ends of the logs; no worker need run. Everything up to
+the time is in the store, but for records that come later than chunk.bucketGraceMs. A partition without new records
+moves on when a time bucket has ended.
+
+Examples:
+  skald transporter progress
+  skald transporter progress --json -c ./transporter.yaml
+
+Exit codes:
+  0    it is shown
+  1    Kafka cannot be asked, or a topic does not exist
+  2    wrong usage, or a configuration that cannot be read`,
+    )
+    .action(async (_: object, command: Command) => {
+      const { config, json, all } = command.optsWithGlobals<{
+        config: string;
+        json: boolean;
+        all: boolean;
+      }>();
+      leave(await showTransporterProgress(config, { json, all }, terminal));
     });
 }
 

@@ -116,7 +116,7 @@ export function ago(iso: string, nowMs: number): string {
 }
 
 /** Columns as wide as they must be; the last one, the path, as it is. Nothing for a table without rows. */
-function table(rows: string[][]): string[] {
+export function table(rows: string[][]): string[] {
   if (rows.length <= 1) return [];
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   return rows.map((row) => {
@@ -133,7 +133,7 @@ function size(bytes: number): string {
   return `${power === 0 ? value : value.toFixed(1)} ${BYTE_UNITS[power]}`;
 }
 
-function duration(seconds: number): string {
+export function duration(seconds: number): string {
   if (seconds < 120) return `${Math.round(seconds)} s`;
   if (seconds < 2 * 3600) return `${Math.round(seconds / 60)} min`;
   return seconds < 2 * 86_400 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} d`;
