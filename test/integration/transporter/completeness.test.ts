@@ -114,7 +114,9 @@ it('hours that every partition has passed get _SUCCESS, with a quiet partition t
       expect({ bytes: content.length, records: text.length }).toEqual({ bytes, records });
       await store.copy(`${prefix}/copies/${key}`, content, crc32c);
       content[0]! ^= 1;
-      await expect(store.copy(`${prefix}/copies/${key}`, content, crc32c)).rejects.toThrow();
+      await expect(store.copy(`${prefix}/copies/${key}`, content, crc32c)).rejects.toMatchObject({
+        $metadata: { httpStatusCode: 400 },
+      });
       lines.push(...text);
     }
     // In the order of partition and offset.
