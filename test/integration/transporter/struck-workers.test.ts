@@ -1,22 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import { ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3';
-import { expect, it, onTestFinished } from 'vitest';
-import { z } from 'zod';
+import { expect, it } from 'vitest';
 import { coordinatorOf } from '../../../shared/kafka/coordinator.ts';
 import { leaveGroup } from '../../../shared/kafka/leave-group.ts';
-import { type S3FaultProxy, startS3FaultProxy } from '../../support/s3-fault-proxy.ts';
-import { freshPrefix, freshTopic, sharedStack } from '../../support/shared-stack.ts';
-import { tempDir } from '../../support/temp-dir.ts';
-import { uniqueName } from '../../support/unique-name.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import { client } from '../kafka/client.ts';
-import { type FleetWorker, startFleetWorker, type WorkerStatus } from './fleet-worker.ts';
-import { startLoad, type SteadyLoad } from './steady-load.ts';
+import type { WorkerStatus } from './fleet-worker.ts';
+import { committedIn, type Lane, type LaneWorker, startLane } from './lane.ts';
 import { closeGate, type StoreGate } from './store-gate.ts';
-import { committedOffsets, isCarried, readS3Objects } from './transporter-files.ts';
+import { expectStoredOnce, unfinishedUploads } from './stored-once.ts';
+import { isCarried } from './transporter-files.ts';
 
 const PATIENCE_MS = 60_000;
-const HOUR_MS = 3_600_000;
 const STEPS = [
   'before the intent',
   'after the intent',
@@ -29,89 +23,8 @@ type Step = (typeof STEPS)[number];
 const FATES = ['killed', 'frozen'] as const;
 type Fate = (typeof FATES)[number];
 
-/** What a worker finds in its file at one start after the other: each promise is kept under another layout. */
-const LAYOUTS = [
-  { objects: ['codec: zstd'], chunk: ['maxBytes: 24MiB', 'maxAgeMs: 1s'] },
-  {
-    objects: [
-      'codec: gzip',
-      'format: jsonl',
-      "template: '{prefix}/{topic}/{yyyy}/{mm}/{dd}/{hh}/{partition}-{firstOffset}.{ext}'",
-    ],
-    chunk: ['maxBytes: 16MiB', 'maxAgeMs: 1200ms'],
-  },
-  { objects: ['codec: none'], chunk: ['maxBytes: 20MiB', 'maxAgeMs: 1300ms'] },
-  {
-    objects: [
-      'codec: zstd',
-      'format: jsonl',
-      "template: '{prefix}/by-day/{topic}/{yyyy}-{mm}-{dd}/{hh}-{partition}-{firstOffset}.{ext}'",
-    ],
-    chunk: ['maxBytes: 32MiB', 'maxAgeMs: 1100ms'],
-  },
-];
-
 /** More than the least size of a multipart upload, also when it is compressed: each byte of text holds six bits. */
 const LARGE = Array.from({ length: 8 }, (_, i) => ({ salt: i, bytes: 700_000 }));
-
-interface LaneWorker extends FleetWorker {
-  proxy: S3FaultProxy;
-}
-
-/** A topic of one partition, a worker that carries it, and one that takes over. */
-interface Lane {
-  topic: string;
-  group: string;
-  prefix: string;
-  load: SteadyLoad;
-  workers: LaneWorker[];
-  start(name: string): Promise<LaneWorker>;
-}
-
-async function startLane(number: number): Promise<Lane> {
-  const topic = await freshTopic({ partitions: 1 });
-  const [group, prefix, directory] = [uniqueName('group'), freshPrefix(), await tempDir()];
-  const { s3 } = sharedStack();
-  let starts = number;
-  const start = async (name: string): Promise<LaneWorker> => {
-    const proxy = await startS3FaultProxy(s3.endpoint);
-    onTestFinished(() => proxy.close());
-    // The gates count the objects of a chunk: no markers beside them.
-    const store = `success: false
-store:
-  type: s3
-  bucket: ${s3.bucket}
-  endpoint: ${proxy.endpoint}
-  region: ${s3.region}
-  forcePathStyle: true
-  accessKeyId: ${s3.accessKeyId}
-  secretAccessKey: ${s3.secretAccessKey}
-  multipartThresholdBytes: 5MiB
-  partBytes: 5MiB
-`;
-    const layout = LAYOUTS[starts % LAYOUTS.length]!;
-    starts += 1;
-    const file = { topic, group, prefix, store, session: '120s', ...layout };
-    return { ...(await startFleetWorker(directory, name, file)), proxy };
-  };
-  const nowMs = Date.now();
-  const load = await startLoad(topic, 1, [nowMs - HOUR_MS, nowMs]);
-  const workers = await Promise.all(['a', 'b'].map(start));
-  return { topic, group, prefix, load, workers, start };
-}
-
-interface Committed {
-  offset: number;
-  /** Of the intent; undefined when there is none. */
-  end: number | undefined;
-}
-
-async function committedIn({ group, topic }: Lane): Promise<Committed> {
-  const [found] = await committedOffsets(group, topic);
-  if (found === undefined || !found.metadata.includes('"end"'))
-    return { offset: found?.offset ?? -1, end: undefined };
-  return { offset: found.offset, ...z.object({ end: z.number() }).parse(JSON.parse(found.metadata)) };
-}
 
 function settled<T>(what: string, condition: () => Promise<T | undefined | false>): Promise<T> {
   return waitFor(condition, { timeoutMs: PATIENCE_MS, intervalMs: 20, what });
@@ -224,44 +137,6 @@ async function strike(lane: Lane, step: Step, fate: Fate): Promise<void> {
   });
 }
 
-/**
- * Every record is in one object, and the names tile the partition: those of a chunk have the offset at which it begins,
- * and hold what is from there to where the next one begins.
- */
-async function expectExactlyOnce({ prefix, load }: Lane): Promise<void> {
-  const offsets = new Map(load.sent.map(({ value, offset }) => [value, offset]));
-  const objects = [...(await readS3Objects(prefix))].map(([name, lines]) => ({
-    name,
-    start: Number(/(\d+)\.(?:log|jsonl)/.exec(name)![1]),
-    offsets: lines.map((line) => offsets.get(valueOf(name, line)) ?? NaN),
-  }));
-  const stored = objects.flatMap((object) => object.offsets);
-  const once = new Set(stored);
-  const missing = load.sent.filter(({ offset }) => !once.has(offset));
-  expect({ stored: stored.length, missing }).toEqual({ stored: load.sent.length, missing: [] });
-  const starts = [...new Set(objects.map(({ start }) => start))].toSorted((a, b) => a - b);
-  expect(starts[0]).toBe(0);
-  for (const { name, start, offsets: held } of objects) {
-    const end = starts[starts.indexOf(start) + 1] ?? Infinity;
-    const outside = held.filter((offset, i) => offset < (held[i - 1] ?? start) || offset >= end);
-    expect({ name, outside }).toEqual({ name, outside: [] });
-  }
-}
-
-const envelopeSchema = z.object({ value: z.string() });
-
-function valueOf(name: string, line: string): string {
-  return name.includes('.jsonl') ? envelopeSchema.parse(JSON.parse(line)).value : line;
-}
-
-async function unfinishedUploads(prefix: string): Promise<number> {
-  const { s3 } = sharedStack();
-  const s3Client = new S3Client({ ...s3, credentials: s3, forcePathStyle: true });
-  onTestFinished(() => s3Client.destroy());
-  const listed = await s3Client.send(new ListMultipartUploadsCommand({ Bucket: s3.bucket, Prefix: prefix }));
-  return listed.Uploads?.length ?? 0;
-}
-
 async function strikeAtEachStep(number: number): Promise<void> {
   const lane = await startLane(number);
   for (const [i, step] of STEPS.entries()) {
@@ -275,7 +150,7 @@ async function strikeAtEachStep(number: number): Promise<void> {
   }
   await lane.load.stop();
   await settled('everything is committed', () => isCarried(lane.group, lane.topic));
-  await expectExactlyOnce(lane);
+  await expectStoredOnce(lane.prefix, lane.load.sent);
   expect(await unfinishedUploads(lane.prefix)).toBe(0);
   for (const { process } of lane.workers) {
     process.signal('SIGTERM');

@@ -10,13 +10,13 @@ import { uniqueName } from '../../support/unique-name.ts';
 
 export interface TransporterFile {
   topic: string;
-  /** Further ones. */
-  moreTopics?: string[];
   group: string;
   prefix: string;
   rack?: string;
   /** YAML of the store; the stack's S3 when absent. */
   store?: string;
+  /** YAML keys of the stack's S3, such as `partBytes: 5MiB`. */
+  s3?: string[];
   /** Instead of the shared one. */
   stack?: Pick<SharedStack, 'bootstrap' | 's3'>;
   /** YAML of the status server; none when absent. */
@@ -49,7 +49,7 @@ export async function transporterFile(
   forcePathStyle: true
   accessKeyId: ${s3.accessKeyId}
   secretAccessKey: ${s3.secretAccessKey}
-`;
+${indented(file.s3 ?? [])}`;
   await writeFile(
     path,
     `cluster:
@@ -58,7 +58,8 @@ group: ${file.group}
 member: ${name}
 rack: ${file.rack ?? 'rack-a'}
 topics:
-${[file.topic, ...(file.moreTopics ?? [])].map((topic) => `  - topic: ${topic}\n`).join('')}objects:
+  - topic: ${file.topic}
+objects:
   prefix: ${file.prefix}
 ${indented(file.objects ?? [])}chunk:
 ${indented(file.chunk ?? ['maxBytes: 64KiB', 'maxAgeMs: 1s'])}sessionTimeoutMs: ${file.session ?? '6s'}
