@@ -38,8 +38,12 @@ export interface FileState {
   skipping: boolean;
   /** What was read, oldest first, thinned out towards the beginning; none in journals of older versions. */
   marks?: Mark[];
+  /** How long it was when it was last seen with bytes that no intent covered for a while: so much is lost if it is emptied. */
+  seenBytes?: number;
   /** Its content began when the inode was emptied: a writer that keeps its old offset leaves a hole in front of it. */
   afterTruncation?: boolean;
+  /** Up to where the content before that was carried, or counted as lost; once that is settled. */
+  settledBytes?: number;
   /** It is a copy that somebody made before emptying the original: nobody writes to it any more. */
   copy?: boolean;
   /** Set while its content is looked for elsewhere: `seenBytes` is how long it was when its inode was taken from it. */
@@ -128,6 +132,8 @@ export type Entry =
   /** With a key, its content is in another inode now. */
   | { t: 'move'; id: string; path: string; key?: string; bornNs?: number; copy?: boolean }
   | { t: 'born'; id: string; bornNs: number }
+  | { t: 'seen'; id: string; bytes: number }
+  | { t: 'settled'; id: string; bytes: number }
   | { t: 'displaced'; id: string; by: Displacement; seenBytes: number }
   | { t: 'fingerprint'; id: string; fingerprint: Fingerprint }
   | { t: 'skip'; id: string; to: number; skipping: boolean; restBytes?: number | undefined }

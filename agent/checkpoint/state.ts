@@ -82,6 +82,7 @@ function applyIntent(state: CheckpointState, intent: Intent): void {
     if (file !== undefined && range.end >= file.offset) {
       if (range.end > file.offset) addMark(file, range);
       file.offset = range.end;
+      if (file.seenBytes !== undefined && file.seenBytes <= file.offset) delete file.seenBytes;
       file.skipping = range.skipRest;
       file.restBytes = range.restBytes;
     }
@@ -127,11 +128,22 @@ export function apply(state: CheckpointState, entry: Entry): void {
       else file.bornNs = entry.bornNs;
       if (entry.copy === true) file.copy = true;
       delete file.displaced;
+      delete file.seenBytes; // what is not in a copy was counted
       return;
     }
     case 'born': {
       const file = state.files.get(entry.id);
       if (file !== undefined) file.bornNs = entry.bornNs;
+      return;
+    }
+    case 'seen': {
+      const file = state.files.get(entry.id);
+      if (file !== undefined) file.seenBytes = entry.bytes;
+      return;
+    }
+    case 'settled': {
+      const file = state.files.get(entry.id);
+      if (file !== undefined) file.settledBytes = entry.bytes;
       return;
     }
     case 'displaced': {

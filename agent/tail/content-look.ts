@@ -4,11 +4,13 @@ import type { Framing } from '../../shared/framing/framing.ts';
 import type { Journal } from '../checkpoint/journal.ts';
 import type { FileStat } from '../discover/file-system.ts';
 import { FINGERPRINT_BYTES, fingerprintOf } from '../discover/fingerprint.ts';
+import type { Displaced } from './displaced.ts';
 import type { FileAttention } from './file-attention.ts';
 import { type FileNames, SLOW_LOOK_MS } from './file-names.ts';
 import { passHole } from './hole.ts';
 import { isFinal, isLeft, type LogFile, type OpenLogFile } from './log-file.ts';
 import type { Newcomers } from './newcomers.ts';
+import type { SeenBytes } from './seen-bytes.ts';
 import type { Truncation } from './truncation.ts';
 
 export interface ContentLookOptions {
@@ -20,6 +22,8 @@ export interface ContentLookOptions {
   names: Pick<FileNames, 'scannedFromMs' | 'scanSoon'>;
   attention: Pick<FileAttention, 'later' | 'atItsEnd'>;
   truncation: Truncation;
+  displaced: Pick<Displaced, 'reached'>;
+  seen: Pick<SeenBytes, 'looked'>;
   newcomers: Pick<Newcomers, 'note' | 'look' | 'isWaitedFor'>;
   isFollowed(file: LogFile): boolean;
   /** A file that left the globs was read to its end and has been quiet; it has so many names. */
@@ -91,8 +95,11 @@ export function createContentLook(
       file.grewMs = nowMs;
     }
     if (file.unproven !== false) await newcomers.look(file, stat);
+    const { offset } = file.position;
     await passHole(file, options.framing, journal, options.onHole);
+    if (file.position.offset > offset) options.displaced.reached(file, file.position.offset);
     await knowBetter(file, stat);
+    options.seen.looked(file);
     makeSure(file, nowMs);
     // Its last line will not be completed: read it again, as final.
     if (isFinal(file, nowMs, options.partialLineTimeoutMs)) file.partialAtBytes = undefined;

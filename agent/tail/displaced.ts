@@ -19,6 +19,7 @@ import type { FoundFile } from '../discover/paths-now.ts';
 import type { KnownFiles } from './known-files.ts';
 import { type LogFile, newLogFile, type OpenLogFile } from './log-file.ts';
 import type { ReadPosition } from './read-result.ts';
+import { createTruncationLosses } from './truncation-losses.ts';
 
 export interface DisplacedFile {
   state: FileState;
@@ -46,6 +47,11 @@ export interface Displaced {
   goOnIn(file: LogFile, found: DisplacedFile): void;
   /** `file` is a copy that ends before the place up to which the original was read: there is nothing in it to read. */
   passOver(file: LogFile, found: DisplacedFile): void;
+  /**
+   * The content that `file` had before it was emptied was `bytes` long: there its writer goes on. What nobody had seen of
+   * it is looked for with the rest, or, when that is settled, counted as lost.
+   */
+  reached(file: LogFile, bytes: number): void;
   /** Looks for copies that the globs do not match, and gives up what was not found. */
   look(): Promise<void>;
   /** Monotonic time at which `look` has something to do; Infinity without any. */
@@ -81,6 +87,7 @@ const MAX_COMPARED = 64;
 export function createDisplaced(options: DisplacedOptions): Displaced {
   const { fs, journal, known, files, clock, logger, log } = options;
   const displaced = new Set<DisplacedFile>();
+  const losses = createTruncationLosses(options);
 
   const begin = (
     state: FileState,
@@ -101,7 +108,8 @@ export function createDisplaced(options: DisplacedOptions): Displaced {
 
   const addKnown = (state: FileState, by: Displacement): DisplacedFile => {
     const { id, offset, skipping, restBytes } = state;
-    if (state.displaced === undefined) journal.append({ t: 'displaced', id, by, seenBytes: offset });
+    const seenBytes = Math.max(offset, state.seenBytes ?? 0);
+    if (state.displaced === undefined) journal.append({ t: 'displaced', id, by, seenBytes });
     const position = { offset, skipping, restBytes };
     return begin(state, {
       position,
@@ -112,23 +120,20 @@ export function createDisplaced(options: DisplacedOptions): Displaced {
     });
   };
 
+  /** The last content that an inode had before the one that it has now, as long as that is looked for. */
+  const lastOf = (key: string): DisplacedFile | undefined =>
+    [...displaced].findLast(({ state }) => state.key === key);
+
   /** Says what is lost of `one`, when only the bytes up to `readableBytes` are still to be had. */
-  const countLost = ({ state, position }: DisplacedFile, readableBytes: number): void => {
-    const from = Math.max(position.offset, readableBytes);
-    const to = state.displaced?.seenBytes ?? 0;
-    if (to <= from) return;
-    options.onLost(to - from, 'truncated');
-    log.error(
-      `lost ${state.path}`,
-      { path: state.path, file: state.id, from, to },
-      'a log file was emptied before it was read, and no copy of these bytes was found: they are lost. Rotate by renaming, ' +
-        'or leave the copy uncompressed in the same directory',
-    );
+  const countLost = (one: DisplacedFile, readableBytes: number): void => {
+    const { state, position } = one;
+    const successor = lastOf(state.key) === one ? files.get(state.key)?.state : undefined;
+    losses.settle(state, Math.max(position.offset, readableBytes), successor);
   };
 
   const isFound = (one: DisplacedFile, path: string, key: string, sizeBytes: number): void => {
-    displaced.delete(one);
     countLost(one, sizeBytes);
+    displaced.delete(one);
     const successor = files.get(one.state.key);
     if (successor !== undefined && successor.state !== one.state) {
       successor.predecessor = { id: one.state.id, key };
@@ -187,10 +192,14 @@ export function createDisplaced(options: DisplacedOptions): Displaced {
     [...files.values()].some(({ hold }) => hold?.of === one.state.id);
 
   const giveUp = (one: DisplacedFile): void => {
-    if (!one.givenUp) countLost(one, 0);
+    const { state, position } = one;
+    if (!one.givenUp) {
+      countLost(one, 0);
+      // A later process neither looks for it nor counts it again.
+      journal.append({ t: 'displaced', id: state.id, by: 'reused', seenBytes: position.offset });
+    }
     one.givenUp = true;
     // What is read and has no intent yet, or no commit, may have to be accounted for.
-    const { state, position } = one;
     if (state.offset !== position.offset || hasOpenIntent(journal.state, state.id)) return;
     displaced.delete(one);
     known.forget(state);
@@ -274,6 +283,7 @@ export function createDisplaced(options: DisplacedOptions): Displaced {
       );
       giveUp(found);
     },
+    reached: ({ state }, bytes) => losses.reached(state, bytes, lastOf(state.key)?.state),
     look: async () => {
       const nowMs = clock.monotonicMs();
       for (const one of displaced) {

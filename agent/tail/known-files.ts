@@ -6,7 +6,7 @@ import type { Displacement, FileState } from '../checkpoint/entries.ts';
 import { deviceOf } from '../discover/directory.ts';
 import type { FileStat, OpenFile } from '../discover/file-system.ts';
 import { FINGERPRINT_BYTES, fingerprintOf } from '../discover/fingerprint.ts';
-import { identify } from '../discover/identity.ts';
+import { bornApart, identify } from '../discover/identity.ts';
 import { positionAt } from './read-records.ts';
 
 export interface KnownFiles {
@@ -66,7 +66,10 @@ export function createKnownFiles(options: {
   /** Files of an earlier run by inode number: devices are not numbered as they were before a reboot. */
   const byInode = new Map<string, FileState[]>();
   const byDevice = new Map<string, FileState[]>();
+  /** Emptied files by device and inode: an earlier process may have died before it wrote down what came after. */
+  const emptied = new Map<string, FileState>();
   for (const state of journal.state.files.values()) {
+    if (state.displaced?.by === 'emptied') emptied.set(state.key, state);
     if (state.displaced !== undefined) continue;
     remembered.set(state.key, state);
     addTo(byInode, inodeOf(state.key), state);
@@ -140,7 +143,10 @@ export function createKnownFiles(options: {
     const known = remembered.get(stat.key);
     if (known === undefined) {
       const renumbered = await recogniseRenumbered(handle, stat, path);
-      return renumbered ?? remember(handle, stat, path, startOffset);
+      if (renumbered !== undefined) return renumbered;
+      const before = emptied.get(stat.key);
+      const isEmptied = before !== undefined && !bornApart(stat.bornNs, before.bornNs);
+      return remember(handle, stat, path, isEmptied ? 0 : startOffset, isEmptied);
     }
     const identity = await identify(handle, stat, known);
     if (identity === 'same') {

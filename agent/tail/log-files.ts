@@ -24,6 +24,7 @@ import { type LogFile, newLogFile, type OpenLogFile } from './log-file.ts';
 import { createNewcomers, patienceMs } from './newcomers.ts';
 import type { OpenFiles } from './open-files.ts';
 import { reopenFile } from './reopen-file.ts';
+import { createSeenBytes } from './seen-bytes.ts';
 import { watchTruncation } from './truncation.ts';
 
 export interface LogFilesOptions {
@@ -90,6 +91,7 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
   const files = new Map<string, LogFile>();
   /** Keys of files that are about to be in there. */
   const adopting = new Set<string>();
+  const seen = createSeenBytes(journal, clock);
   const attention = createFileAttention({ pollIntervalMs, wake: options.wakeContents, clock });
   let scanned = false;
   let opened = 0;
@@ -145,6 +147,8 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
       const fromEnd = options.startAt === 'end' && firstRun && !scanned;
       const state = await known.recognise(handle, stat, path, fromEnd ? stat.sizeBytes : 0);
       const file = newLogFile(state, handle, stat, clock.monotonicMs());
+      // When it was longer in an earlier life, the first look sees that it was cut off.
+      file.sizeBytes = Math.max(file.sizeBytes, state.seenBytes ?? 0);
       file.detached = detached;
       if (detached) file.detachedMs = clock.monotonicMs();
       file.unproven = unproven(state, stat, detached);
@@ -207,6 +211,7 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     files.delete(file.state.key);
     attention.forget(file);
     newcomers.forget(file);
+    seen.forget(file);
   };
 
   /** A file without a handle lost its last name: it was renamed to one of `strangers`, or elsewhere, or deleted. */
@@ -361,12 +366,15 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     attention,
     truncation,
     newcomers,
+    displaced,
+    seen,
     isFollowed,
     letGo,
   });
 
   const poll = async (): Promise<void> => {
     const inOpenIntents = filesOfOpenIntents(journal.state);
+    for (const file of seen.due()) attention.soon(file);
     for (const file of attention.take()) if (isFollowed(file)) await pollOrComplain(file, inOpenIntents);
     await displaced.look();
   };
@@ -392,13 +400,16 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     lookLeftMs: () =>
       Math.min(names.lookLeftMs(), lookedForAbsentMs + ABSENT_INTERVAL_MS - clock.monotonicMs()),
     poll,
-    pollLeftMs: () => Math.min(attention.nextMs, displaced.nextMs) - clock.monotonicMs(),
+    pollLeftMs: () => Math.min(attention.nextMs, displaced.nextMs, seen.nextMs) - clock.monotonicMs(),
     withWork: () => attention.withWork(files),
     use: (file, work) => access.use(file, (open) => (open.changed ? Promise.resolve(undefined) : work(open))),
     reopen: (id) => reopenFile(id, { fs, openFiles, files, remembered: journal.state.files }),
     close: async () => {
       names.close();
-      for (const file of files.values()) await openFiles.close(file);
+      for (const file of files.values()) {
+        seen.keep(file);
+        await openFiles.close(file);
+      }
       files.clear();
     },
   };

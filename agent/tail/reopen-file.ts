@@ -22,7 +22,8 @@ export async function reopenFile(id: string, options: ReopenOptions): Promise<Op
   const state = options.remembered.get(id);
   if (state === undefined) return undefined;
   const file = options.files.get(state.key);
-  if (file?.handle !== undefined && file.state.id === id) return borrowed(file, file.handle);
+  if (file !== undefined && file.state.id !== id) return undefined; // its inode holds other content now
+  if (file?.handle !== undefined) return borrowed(file, file.handle);
   const path = await pathOf(fs, state);
   if (path === undefined) return undefined;
   const handle = await openFiles.open(path);

@@ -41,8 +41,10 @@ async function wasEmptied(file: OpenLogFile, stat: FileStat, nowMs: number): Pro
   const rewritten = sizeBytes === file.sizeBytes && stat.modifiedMs !== file.modifiedMs;
   const short = fingerprint.bytes < FINGERPRINT_BYTES && sizeBytes > fingerprint.bytes;
   const behind = grown && file.sizeBytes > file.position.offset;
+  // The last look saw it grow, and no read has followed that could tell of which content.
+  const unsure = file.certainBytes < file.sizeBytes;
   const unwatched = grown && nowMs - file.lookedMs > LONG_MS;
-  if (!shrank && !rewritten && !short && !behind && !unwatched) return false;
+  if (!shrank && !rewritten && !short && !behind && !unsure && !unwatched) return false;
   if (!(await isStillThere(file))) return true;
   file.certainBytes = sizeBytes;
   return false;
@@ -63,7 +65,7 @@ export function watchTruncation({ known, displaced, onLost, logger }: Truncation
     file.position = { offset: 0, skipping: false };
     file.mark = undefined;
     file.changed = false;
-    file.certainBytes = 0;
+    file.certainBytes = file.state.fingerprint.bytes > 0 ? stat.sizeBytes : 0;
     file.partialAtBytes = undefined;
     file.insideLongLine = false;
   };

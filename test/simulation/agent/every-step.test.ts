@@ -14,6 +14,7 @@ const RIGHT = {
   strange: [],
   disordered: [],
   uncountedBytes: 0,
+  overcountedBytes: 0,
   wronglyCountedBytes: 0,
 };
 const TAIL_MS = 300;

@@ -1,13 +1,14 @@
 /**
  * What any reader could have carried. It watches the disk and says up to which byte a content may be missing: because it
- * was truncated, or lost its last name, before a process that could read it had the time to open it. And it says how much
- * of that a process had seen, which is what it must have counted as lost.
+ * was truncated, or lost its last name, before a process that could read it had the time to open it. How much of that must
+ * have been counted as lost: knowable-losses.ts.
  */
 import { dirname } from 'node:path';
 import type { ProcessLife } from '../support/process-life.ts';
 import type { DiskWatch, SimDisk } from '../support/sim-disk.ts';
 import { matchesGlobs } from '../support/sim-file-system.ts';
 import type { Content, FileNode } from '../support/sim-inode.ts';
+import { knowableLosses } from './knowable-losses.ts';
 
 export interface GroundTruth {
   readonly watch: DiskWatch;
@@ -23,17 +24,10 @@ export interface GroundTruth {
   journalDamaged(): void;
   /** Bytes of a content, from its beginning, that may be missing. */
   excusedBytes(content: Content): number;
-  /** Bytes of a content, from its beginning, that a process saw before they were truncated, and lived on to say so. */
-  countedBytes(content: Content): number;
+  /** Bytes of a truncated content, from its beginning, of which the agent must know that they existed. */
+  knowableBytes(content: Content): number;
   /** Whether a file with this content was outside of the globs at any time: there its last line may be cut. */
   leftGlobs(content: Content): boolean;
-}
-
-interface Truncation {
-  file: FileNode;
-  content: Content;
-  seenBytes: number;
-  noticedMs: number | undefined;
 }
 
 export function groundTruth(options: {
@@ -53,12 +47,11 @@ export function groundTruth(options: {
   let undisturbedSinceMs = 0;
   const excused = new Map<Content, number>();
   const left = new Set<Content>();
-  const seen = new Map<Content, number>();
   /** When the process opened a file, and the directories in which files were that a journal knows. */
   const openedMs = new Map<FileNode, number>();
   const knownIn = new Map<FileNode, Set<string>>();
-  let truncations: Truncation[] = [];
-  const counted = new Map<Content, number>();
+  const truncated = new Set<Content>();
+  const losses = knowableLosses(options);
 
   const pathsOf = (file: FileNode): string[] =>
     disk.paths().filter((path) => disk.has(path) && disk.file(path) === file);
@@ -88,12 +81,7 @@ export function groundTruth(options: {
 
   const died = (mine: ProcessLife): void => {
     if (life !== mine) return;
-    const graceMs = nowMs() - options.settledMs;
-    for (const { content, seenBytes, noticedMs } of truncations) {
-      if (noticedMs !== undefined && noticedMs <= graceMs) counted.set(content, seenBytes);
-    }
-    truncations = [];
-    seen.clear();
+    losses.died();
     if (forgetful) knownIn.clear();
     for (const file of openedMs.keys()) {
       if (!forgetful) learn(file, pathsOf(file));
@@ -109,16 +97,17 @@ export function groundTruth(options: {
       truncating: (file) => {
         const { content } = file;
         excuse(content, content.size);
-        truncations.push({ file, content, seenBytes: seen.get(content) ?? 0, noticedMs: undefined });
+        truncated.add(content);
+        losses.truncating(file, content);
       },
-      seen: (file) => {
-        if (life?.alive !== true) return;
-        if (!openedMs.has(file)) openedMs.set(file, nowMs());
-        seen.set(file.content, file.content.size);
-        for (const truncation of truncations) {
-          if (truncation.file === file) truncation.noticedMs ??= nowMs();
-        }
+      opened: (file) => {
+        if (life?.alive === true && !openedMs.has(file)) openedMs.set(file, nowMs());
       },
+      looked: (file, content, sizeBytes) => {
+        if (life?.alive === true && !openedMs.has(file)) openedMs.set(file, nowMs());
+        losses.looked(file, content, sizeBytes);
+      },
+      read: losses.read,
       lessReachable: (file, how, path) => {
         if (path !== undefined && inGlobs(path) && !pathsOf(file).some(inGlobs)) left.add(file.content);
         if (path !== undefined) learn(file, [path]);
@@ -151,10 +140,7 @@ export function groundTruth(options: {
       for (const file of disk.files) if (!isReachable(file)) excuse(file.content);
     },
     excusedBytes: (content) => excused.get(content) ?? 0,
-    countedBytes: (content) => {
-      const open = truncations.find((truncation) => truncation.content === content);
-      return counted.get(content) ?? (open?.noticedMs === undefined ? 0 : open.seenBytes);
-    },
+    knowableBytes: (content) => (truncated.has(content) ? losses.bytes(content) : 0),
     leftGlobs: (content) => left.has(content),
   };
 }

@@ -10,8 +10,10 @@ export interface Verdict {
   /** Records that are no line and no part of one that may be cut. */
   strange: string[];
   disordered: string[];
-  /** Bytes that a process saw, that are missing, and that it did not count as lost. */
+  /** Bytes that are missing, of which the agent can know, and that it did not count as lost. */
   uncountedBytes: number;
+  /** Bytes that it counted as truncated beyond those that are missing. */
+  overcountedBytes: number;
   /** Bytes that were counted as lost although nothing was truncated or out of reach. */
   wronglyCountedBytes: number;
 }
@@ -121,13 +123,21 @@ function takeLine(left: Map<string, number>, line: Line, maxRecordBytes: number,
   );
 }
 
-/** Takes what is there of a line that may be missing, and returns how many of its bytes are not. */
-function takeSome(left: Map<string, number>, line: Line, maxRecordBytes: number): number {
-  let missingBytes = 0;
+/** Takes what is there of a line that may be missing, and returns the byte ranges of its content that are not. */
+function takeSome(
+  left: Map<string, number>,
+  line: Line,
+  maxRecordBytes: number,
+): [from: number, to: number][] {
+  const missing: [from: number, to: number][] = [];
+  let at = line.start;
   for (const record of pieces(line.bytes, [], maxRecordBytes)) {
-    if (!takeAll(left, [record])) missingBytes += record.length;
+    const isLast = at + record.length >= line.start + line.bytes.length;
+    const end = isLast ? line.end : at + record.length;
+    if (!takeAll(left, [record])) missing.push([at, end]);
+    at = end;
   }
-  return missingBytes;
+  return missing;
 }
 
 /**
@@ -151,7 +161,8 @@ export async function judge(world: World): Promise<Verdict> {
   const isExcused = ({ content, end, terminated }: Line): boolean =>
     end <= truth.excusedBytes(content) || !terminated;
   const missing: string[] = [];
-  let uncountedBytes = 0;
+  let knowableBytes = 0;
+  let missingBytes = 0;
   // Those first that nothing excuses: short pieces of long lines can be the same.
   for (const line of lines.filter((one) => !isExcused(one))) {
     if (takeLine(left, line, maxRecordBytes, truth.leftGlobs(line.content))) continue;
@@ -159,13 +170,16 @@ export async function judge(world: World): Promise<Verdict> {
   }
   for (const line of lines.filter(isExcused)) {
     if (takeLine(left, line, maxRecordBytes, truth.leftGlobs(line.content))) continue;
-    const missingBytes = takeSome(left, line, maxRecordBytes);
-    const seenBytes = Math.min(line.end, truth.countedBytes(line.content)) - line.start;
-    uncountedBytes += Math.max(0, Math.min(missingBytes, seenBytes));
+    const knownTo = truth.knowableBytes(line.content);
+    for (const [from, to] of takeSome(left, line, maxRecordBytes)) {
+      missingBytes += to - from;
+      knowableBytes += Math.max(0, Math.min(to, knownTo) - from);
+    }
   }
   const expected = new Set(lines.flatMap(({ bytes }) => pieces(bytes, [], maxRecordBytes)));
   const extra = [...left].filter(([, count]) => count > 0).map(([record]) => record);
   const lostBytes = await world.count('skald_agent_lost_bytes_total');
+  const truncatedBytes = await world.count('skald_agent_lost_bytes_total', { reason: 'truncated' });
   const unsure = (await world.count('skald_agent_lost_bytes_total', { reason: 'source-gone' })) > 0;
   const nothingGone = contents.every((content) => truth.excusedBytes(content) === 0);
   return {
@@ -173,7 +187,8 @@ export async function judge(world: World): Promise<Verdict> {
     doubled: unsure ? [] : extra.filter((record) => expected.has(record)).map(shown),
     strange: extra.filter((record) => !expected.has(record)).map(shown),
     disordered: unsure ? [] : disorder(world, partitions),
-    uncountedBytes: Math.max(0, uncountedBytes - lostBytes),
+    uncountedBytes: Math.max(0, knowableBytes - lostBytes),
+    overcountedBytes: Math.max(0, truncatedBytes - missingBytes),
     wronglyCountedBytes: nothingGone ? lostBytes : 0,
   };
 }

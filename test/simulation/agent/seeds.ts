@@ -10,6 +10,7 @@ const NOTHING_WRONG: Verdict = {
   strange: [],
   disordered: [],
   uncountedBytes: 0,
+  overcountedBytes: 0,
   wronglyCountedBytes: 0,
 };
 const PER_TEST = 200;

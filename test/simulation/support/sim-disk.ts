@@ -27,8 +27,12 @@ export interface DiskWatch {
   truncating?(file: FileNode): void;
   /** A file has lost a name, or a descriptor of the agent. */
   lessReachable?(file: FileNode, how: 'renamed' | 'removed' | 'closed' | 'died', path?: string): void;
-  /** The agent has learnt how long a file is. */
-  seen?(file: FileNode): void;
+  /** The agent has opened a file. */
+  opened?(file: FileNode): void;
+  /** The agent has learnt that an open file held `content`, and how long it was. */
+  looked?(file: FileNode, content: Content, sizeBytes: number): void;
+  /** Bytes of `content` have reached the agent. */
+  read?(file: FileNode, content: Content): void;
 }
 
 export interface SimDisk {
@@ -82,6 +86,7 @@ export function simDisk(nowMs: () => number, watch: DiskWatch = {}, monotonicMs 
       bornMs: monotonicMs(),
       buffer: Buffer.alloc(0),
       size: 0,
+      holeBytes: 0,
       quietCuts: [],
     };
     contents.push(content);

@@ -85,23 +85,29 @@ export function agentFileSystem({
       freeIfUnused(file);
     };
     file.readers += 1;
-    watch.seen?.(file);
+    watch.opened?.(file);
     life.onDeath(() => letGo('died'));
     return {
-      stat: () =>
-        call('stat', path, () => {
-          watch.seen?.(file);
-          return statOf(file);
-        }),
-      read: (into, at, length, position) =>
-        call('read', path, () => {
+      stat: async () => {
+        const { content, stat } = await call('stat', path, () => ({
+          content: file.content,
+          stat: statOf(file),
+        }));
+        watch.looked?.(file, content, stat.sizeBytes);
+        return stat;
+      },
+      read: async (into, at, length, position) => {
+        const { content, count } = await call('read', path, () => {
           if (!isOpen) throw errno('EBADF', path);
           const { buffer, size } = file.content;
           const asked = length > 1 ? (faults?.shortened(length) ?? length) : length;
-          const count = Math.max(0, Math.min(asked, size - position));
-          into.set(buffer.subarray(position, position + count), at);
-          return count;
-        }),
+          const some = Math.max(0, Math.min(asked, size - position));
+          into.set(buffer.subarray(position, position + some), at);
+          return { content: file.content, count: some };
+        });
+        if (count > 0) watch.read?.(file, content);
+        return count;
+      },
       close: () => {
         letGo('closed');
         return life.through(Promise.resolve());

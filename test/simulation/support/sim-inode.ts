@@ -9,6 +9,8 @@ export interface Content {
   /** Everything that was ever written; what is beyond `size` is spare room. */
   buffer: Buffer;
   size: number;
+  /** Bytes at its beginning that nobody wrote: its writer went on where it had been in the content before. */
+  holeBytes: number;
   /** Lengths at which it ended inside a line for a while; see `Disk.quietMs`. */
   readonly quietCuts: number[];
 }
@@ -61,6 +63,7 @@ export function inodeNumbers(): { take(): number; free(number: number): void } {
 
 export function append(content: Content, bytes: Buffer, at = content.size): void {
   const end = at + bytes.length;
+  if (content.size === 0) content.holeBytes = at;
   if (end > content.buffer.length) {
     const larger = Buffer.alloc(Math.max(256, end * 2)); // zeros: what a hole reads as
     content.buffer.copy(larger, 0, 0, content.size);

@@ -189,6 +189,14 @@ export async function follower(directory: string, options: FollowerOptions = {})
       }
       return all;
     },
+    /** Dies with all that the journal does not say, lets `meanwhile` happen, and starts again. */
+    die: async (meanwhile: () => Promise<unknown> = () => Promise.resolve()): Promise<void> => {
+      await journal.flush();
+      const dead = files;
+      onTestFinished(() => dead.close());
+      await meanwhile();
+      ({ journal, files, reader } = await open());
+    },
     /** Ends, lets `meanwhile` happen, and starts again with the journal. */
     restart: async (meanwhile: () => Promise<unknown> = () => Promise.resolve()): Promise<void> => {
       await files.close();

@@ -1,4 +1,4 @@
-import { appendFile, open, truncate } from 'node:fs/promises';
+import { appendFile, copyFile, open, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { LINES } from '../../../../shared/framing/framing.ts';
@@ -18,6 +18,7 @@ async function setUp(options: FollowerOptions = {}) {
       await handle.close();
     },
     truncate: (): Promise<void> => truncate(log),
+    copy: (): Promise<void> => copyFile(log, `${log}.1`),
     f: await follower(directory, options),
   };
 }
@@ -70,6 +71,70 @@ describe('a writer without O_APPEND goes on at its old offset after a truncation
     await f.restart(async () => {
       await truncate();
       await writeAt(6, 'b1\n');
+    });
+    expect(await f.idle(2_000)).toBe('b1\n');
+  });
+
+  test('what the hole tells of the content before it, and nobody had read or seen, is counted as lost', async () => {
+    const { f, writeAt, truncate } = await setUp();
+    await writeAt(0, 'a1\na2\n');
+    await f.look();
+    await writeAt(6, 'a3\na4\n');
+    await truncate();
+    await writeAt(12, 'b1\n');
+    expect(await f.idle(20_000)).toBe('b1\n');
+    expect(f.lost).toEqual([[6, 'truncated']]);
+    const said = f.logged.filter(({ level }) => level === 'error');
+    expect(said).toMatchObject([{ fields: { from: 6, to: 12 } }]);
+  });
+
+  test('and so it is when its writer goes on after that was given up, and after a restart', async () => {
+    const { f, writeAt, truncate } = await setUp();
+    await writeAt(0, 'a1\na2\n');
+    await f.look();
+    await writeAt(6, 'a3\n');
+    await f.scan();
+    await f.poll(); // seen, and not read
+    await writeAt(9, 'a4\n');
+    await truncate();
+    expect(await f.idle(20_000)).toBe('');
+    expect(f.lost).toEqual([[3, 'truncated']]);
+    await f.restart(() => writeAt(12, 'b1\n'));
+    expect(await f.idle(2_000)).toBe('b1\n');
+    expect(f.lost).toEqual([
+      [3, 'truncated'],
+      [3, 'truncated'],
+    ]);
+  });
+
+  test('nothing is counted of what is in a copy', async () => {
+    const { f, writeAt, truncate, copy } = await setUp();
+    await writeAt(0, 'a1\na2\n');
+    await f.look();
+    await writeAt(6, 'a3\na4\n');
+    await copy();
+    await writeAt(12, 'a5\n');
+    await truncate();
+    await writeAt(15, 'b1\n');
+    const read = await f.idle(20_000);
+    expect(read.split('\n').sort()).toEqual(['', 'a3', 'a4', 'b1']);
+    expect(f.lost).toEqual([[3, 'truncated']]);
+  });
+
+  test('while the agent dies before it has written down what came after the truncation', async () => {
+    const { f, writeAt, truncate } = await setUp();
+    await writeAt(0, 'a1\na2\n');
+    await f.look();
+    await f.journal.flush();
+    await truncate();
+    await writeAt(6, 'b1\n');
+    await f.poll();
+    await f.die(async () => {
+      const entries = f.disk.content.toString().split('\n');
+      const displaced = entries.findIndex((entry) => entry.includes('"t":"displaced"'));
+      expect(displaced).toBeGreaterThan(0);
+      f.disk.content = Buffer.from(`${entries.slice(0, displaced + 1).join('\n')}\n`);
+      await Promise.resolve();
     });
     expect(await f.idle(2_000)).toBe('b1\n');
   });

@@ -103,6 +103,69 @@ describe('copytruncate', () => {
     expect(f.lost).toEqual([[9, 'truncated']]);
   });
 
+  test('while down, with a backlog that was seen and not read: counted, however the agent ended', async () => {
+    const { f, write, truncate } = await setUp();
+    await write('a1\n');
+    await f.look();
+    await write('a2\na3\n');
+    await f.poll();
+    await f.clock.advance(2_000);
+    await f.poll();
+    await f.die(truncate);
+    await f.idle(UNTIL_GIVEN_UP_MS);
+    expect(f.lost).toEqual([[6, 'truncated']]);
+
+    await write('b1\n');
+    await f.look();
+    await write('b2\n');
+    await f.poll();
+    await f.restart(truncate);
+    await f.idle(UNTIL_GIVEN_UP_MS);
+    expect(f.lost.slice(1)).toEqual([[3, 'truncated']]);
+  });
+
+  test('while down, to a length between what was read and what was seen: what is gone is counted, the rest is read', async () => {
+    const { f, write, truncate } = await setUp();
+    const first = `${'a'.repeat(2_000)}\n`;
+    await write(first);
+    await f.look();
+    await write('a2\na3\na4\n');
+    await f.poll();
+    await f.clock.advance(2_000);
+    await f.poll();
+    await f.restart(() => truncate(first.length + 3));
+    expect(await f.look()).toBe('a2\n');
+    expect(f.lost).toEqual([[6, 'truncated']]);
+  });
+
+  test('and again, to a greater length, before a line of the new content was read: that is counted', async () => {
+    const { f, write, truncate } = await setUp();
+    await write('a1\n');
+    await f.look();
+    await truncate();
+    await write('b1');
+    await f.poll();
+    await truncate();
+    await write('c1\n');
+    await f.idle(UNTIL_GIVEN_UP_MS);
+    expect(f.lost).toEqual([[2, 'truncated']]);
+  });
+
+  test('and grown beyond it at once, after two looks at a backlog: it is counted', async () => {
+    const { f, write, truncate } = await setUp();
+    const first = `${'a'.repeat(2_000)}\n`;
+    await write(first);
+    await f.look();
+    await write('a2\na3\n');
+    await f.poll();
+    await f.clock.advance(2_000);
+    await f.poll();
+    await truncate();
+    await write(`${'b'.repeat(3_000)}\n`);
+    await f.idle(UNTIL_GIVEN_UP_MS);
+    expect(f.lost).toEqual([[6, 'truncated']]);
+  });
+
   test('while down, to less than was read: from the beginning', async () => {
     const { f, write, truncate } = await setUp();
     await write('a1\na2\n');
