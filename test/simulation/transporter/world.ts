@@ -111,6 +111,10 @@ export function createWorld(seed: number, size: { partitions: number }, logger: 
       const { values } = await registry.getSingleMetric(name)!.get();
       return values.reduce((sum, { value }) => sum + value, 0);
     },
+    countsBy: async (name: string, label: string): Promise<Record<string, number>> => {
+      const { values } = await registry.getSingleMetric(name)!.get();
+      return Object.fromEntries(values.map(({ labels, value }) => [String(labels[label]), value]));
+    },
     committedOffset: (partition: number): number => group.fetch([{ topic: TOPIC, partition }])[0]!.offset,
     start,
     produce,

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createMemoryBudget } from '../../../transporter/memory-budget.ts';
 import { chooseForPressure } from '../../../transporter/memory-pressure.ts';
@@ -58,5 +59,32 @@ describe('chooseForPressure', () => {
 
   it('cannot cut what is not in a chunk', () => {
     expect(chooseForPressure([holder(0), holder(0)], { usedBytes: 100, limitBytes: 100 })).toEqual([]);
+  });
+
+  it('gains the most with the fewest cuts, the smallest gain last, and no cut more than is needed', () => {
+    const sizes = fc.integer({ min: 0, max: 1000 });
+    const holders = fc.array(fc.record({ cuttableBytes: sizes, leavingBytes: sizes }), { maxLength: 50 });
+    fc.assert(
+      fc.property(holders, fc.integer({ min: 1, max: 20_000 }), (all, limitBytes) => {
+        const sum = (key: 'cuttableBytes' | 'leavingBytes', of = all): number =>
+          of.reduce((total, one) => total + one[key], 0);
+        const usedBytes = sum('cuttableBytes') + sum('leavingBytes');
+        const chosen = chooseForPressure(all, { usedBytes, limitBytes });
+        if (usedBytes < 0.75 * limitBytes) {
+          expect(chosen).toEqual([]);
+          return;
+        }
+        const gains = chosen.map(({ cuttableBytes }) => cuttableBytes);
+        expect(gains).toEqual(gains.toSorted((a, b) => b - a));
+        const left = all.filter((one) => !chosen.includes(one));
+        const smallest = gains.at(-1) ?? Infinity;
+        for (const { cuttableBytes } of left) expect(cuttableBytes).toBeLessThanOrEqual(smallest);
+        const staying = usedBytes - sum('leavingBytes');
+        const isEnough = staying - sum('cuttableBytes', chosen) <= limitBytes / 2;
+        expect(isEnough || sum('cuttableBytes', left) === 0).toBe(true);
+        const before = staying - sum('cuttableBytes', chosen.slice(0, -1));
+        expect(chosen.length === 0 || before > limitBytes / 2).toBe(true);
+      }),
+    );
   });
 });
