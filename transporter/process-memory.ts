@@ -18,21 +18,16 @@ export interface MemoryLimits {
   memoryBytes: number;
   /** What to expect beside data before anything was measured, and at least. */
   baseBytes: number;
+  /** Kept free for copies on their way to the store: they come all at once when it has been away. */
+  uploadBytes: number;
 }
 
 const MIB = 1024 ** 2;
 /** Node with its code, the clients of Kafka and S3, and what is known of some thousand partitions. */
 const MAIN_BYTES = 112 * MIB;
 
-/** `uploadBytes` is how large the requests to the store are together. */
-export function baseBytesOf({
-  decodeThreads,
-  uploadBytes,
-}: {
-  decodeThreads: number;
-  uploadBytes: number;
-}): number {
-  return MAIN_BYTES + decodeThreads * DECODE_THREAD_BYTES + uploadBytes;
+export function baseBytesOf(decodeThreads: number): number {
+  return MAIN_BYTES + decodeThreads * DECODE_THREAD_BYTES;
 }
 
 const LOOK_MS = 250;
@@ -43,11 +38,14 @@ const LEAST_SHARE = 0.125;
 /** Of what was taken beside data and is not any more, this much is believed at each look: it comes again. */
 const BELIEF_IN_LESS = 0.02;
 /** From here on garbage is collected when there is so much of it. */
-const COLLECT_FROM = 0.8;
+const COLLECT_FROM = 0.75;
 const COLLECT_BYTES = 16 * MIB;
 
 /** One look: how many bytes data may take now. */
-export function createDataLimit({ memoryBytes, baseBytes }: MemoryLimits, memory: ProcessMemory) {
+export function createDataLimit(
+  { memoryBytes, baseBytes, uploadBytes }: MemoryLimits,
+  memory: ProcessMemory,
+) {
   let besideBytes = baseBytes;
 
   return (heldBytes: number): number => {
@@ -57,7 +55,9 @@ export function createDataLimit({ memoryBytes, baseBytes }: MemoryLimits, memory
     const seenBytes = Math.max(memory.rssBytes() - heldBytes, baseBytes);
     besideBytes =
       seenBytes > besideBytes ? seenBytes : besideBytes + (seenBytes - besideBytes) * BELIEF_IN_LESS;
-    return Math.floor(Math.max(memoryBytes * (1 - MARGIN) - besideBytes, memoryBytes * LEAST_SHARE));
+    return Math.floor(
+      Math.max(memoryBytes * (1 - MARGIN) - uploadBytes - besideBytes, memoryBytes * LEAST_SHARE),
+    );
   };
 }
 

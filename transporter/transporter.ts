@@ -143,7 +143,7 @@ function openStore({ store }: TransporterConfig, metrics: TransporterMetrics): O
 
 function memoryLimits({ limits, store }: TransporterConfig): MemoryLimits {
   const { memoryBytes, decodeThreads } = limits;
-  return { memoryBytes, baseBytes: baseBytesOf({ decodeThreads, uploadBytes: uploadBytes(store) }) };
+  return { memoryBytes, baseBytes: baseBytesOf(decodeThreads), uploadBytes: uploadBytes(store) };
 }
 
 /** Gauges are looked at when someone asks. */

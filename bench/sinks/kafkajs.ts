@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { projectRoot } from '../../scripts/stack/project-root.ts';
 import type { Sink } from '../sink.ts';
 
 /** kafkajs's own consumer with `eachBatch`, zlib's gzip and one PutObject for each chunk. */
@@ -10,7 +10,7 @@ export function kafkajsSink({ level, chunkBytes }: { level: number; chunkBytes: 
     prepare: async ({ directory, ...job }) => {
       const file = join(directory, 'sink.json');
       await writeFile(file, JSON.stringify({ ...job, level, chunkBytes }));
-      const program = fileURLToPath(new URL('./kafkajs-program.js', import.meta.url));
+      const program = join(projectRoot(), 'dist', 'bench', 'sinks', 'kafkajs-program.js');
       return { command: process.execPath, args: [program, file] };
     },
   };

@@ -103,8 +103,8 @@ export function createFetcher(options: FetcherOptions): Fetcher {
   };
 
   const leastBytes = Math.min(MIN_REQUEST_BYTES, config.maxBytes);
-  /** Of a byte that is asked for: the byte, and what is decoded from it. */
-  const costOf = (bytes: number): number => bytes + growth.of(bytes);
+  /** Of bytes that are asked for: they come in pieces that are joined, and more is decoded from them. */
+  const costOf = (bytes: number): number => 2 * bytes + growth.of(bytes);
   const isOverBudget = (): boolean =>
     budget.freeBytes < Math.min(costOf(leastBytes), FULL_SHARE * budget.limitBytes);
   const requestBytes = (): number =>

@@ -105,7 +105,7 @@ function stage(options: { rack?: string; budgetBytes?: number } = {}) {
     rack: options.rack,
     preferredMaxAgeMs: 60_000,
     budget,
-    growth: { of: (bytes) => bytes, note: () => {} },
+    growth: { of: (bytes) => 2 * bytes, note: () => {} },
     clock,
     random: () => 0.5,
     metrics,
@@ -298,8 +298,8 @@ describe('createFetcher', () => {
     const { fetcher, requests, turn, budget } = stage({ budgetBytes: 16 * MIB });
     fetcher.add(partition(0));
     await turn();
-    // A quarter of the budget, for the answer and as much again that is decoded from it.
-    expect(requests[0]!.maxBytes).toBe(2 * MIB);
+    // A quarter of the budget: for the pieces, the answer, and twice as much that is decoded from it.
+    expect(requests[0]!.maxBytes).toBe(1 * MIB);
     expect(budget.usedBytes).toBe(4 * MIB);
     fetcher.stop();
     await requests[0]!.answer([some]);
