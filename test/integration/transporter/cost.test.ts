@@ -1,0 +1,38 @@
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { skald } from '../../../bench/contenders/skald.ts';
+import { drainTopic } from '../../../bench/drain-topic.ts';
+import { fillTopic } from '../../../bench/fill-topic.ts';
+import { generateInput } from '../../../bench/input.ts';
+import type { Sink } from '../../../bench/sink.ts';
+import { kafkajsSink } from '../../../bench/sinks/kafkajs.ts';
+import { skaldSink } from '../../../bench/sinks/skald.ts';
+import { sharedStack } from '../../support/shared-stack.ts';
+import { tempDir } from '../../support/temp-dir.ts';
+import { uniqueName } from '../../support/unique-name.ts';
+
+const INPUT_BYTES = 100e6;
+const CHUNK_BYTES = 16 * 1024 ** 2;
+/** `npm run bench -- transporter` measures about 0.3; this is what no noise brings about. */
+const MOST_SHARE = 0.6;
+
+it('a byte costs a worker much less than it costs kafkajs with gzip and puts, and every record is stored', async () => {
+  const directory = await tempDir();
+  const filler = skald({ codec: 'zstd', partitioner: { type: 'round-robin' } });
+  const [whole, little] = [uniqueName('whole'), uniqueName('little')];
+  const input = await generateInput(join(directory, 'whole.log'), INPUT_BYTES, 1);
+  await fillTopic(filler, input, whole, sharedStack().bootstrap);
+  const few = await generateInput(join(directory, 'little.log'), 1, 1);
+  await fillTopic(filler, few, little, sharedStack().bootstrap);
+
+  /** Without the start, which a worker does once. Rejects when a record is missing or doubled. */
+  const cpuSecondsOf = async (sink: Sink): Promise<number> => {
+    const run = async (topic: string, records: number): Promise<number> =>
+      (await drainTopic(sink, { topic, records, run: uniqueName('cost') }, sharedStack())).cpuSeconds;
+    const start = await run(little, few.lines);
+    return (await run(whole, input.lines)) - start;
+  };
+  const ours = await cpuSecondsOf(skaldSink('skald', {}, { maxBytes: CHUNK_BYTES }));
+  const theirs = await cpuSecondsOf(kafkajsSink({ level: 6, chunkBytes: CHUNK_BYTES }));
+  expect(ours / theirs).toBeLessThan(MOST_SHARE);
+}, 300_000);
