@@ -26,6 +26,7 @@ it('a worker that is killed and back within the session time-out has its partiti
     topic: await freshTopic({ partitions: 4 }),
     group: uniqueName('group'),
     prefix: freshPrefix(),
+    session: '120s', // however long a start takes
   };
   const start = async (name: string): Promise<RunningSkald> =>
     startSkald(['transporter', '-c', await transporterFile(directory, name, file)]);
