@@ -73,6 +73,8 @@ interface InternalConnectionPool {
 
 interface InternalBroker {
   connect(): Promise<void>;
+  /** By API key; what the broker said when we connected. */
+  versions: Readonly<Record<number, { maxVersion: number } | undefined>> | null;
 }
 
 type SaslOptions = { mechanism: string; username: string; password: string };
@@ -300,7 +302,10 @@ export async function openBrokerConnection(options: BrokerConnectionOptions): Pr
     get isOpen() {
       return !closed && connection.isConnected() && connection.socket?.destroyed === false;
     },
-    send: async <T>(request: KafkaRequest<T>): Promise<T> => {
+    send: async <T>(asked: KafkaRequest<T>): Promise<T> => {
+      const { newer } = asked;
+      const maxVersion = broker.versions?.[asked.apiKey]?.maxVersion ?? 0;
+      const request = newer !== undefined && newer.apiVersion <= maxVersion ? newer : asked;
       try {
         // kafkajs hands back what `parse` returned, which is the T of `decode`.
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion

@@ -1,6 +1,7 @@
 /**
- * Primitive types of the Kafka protocol, big endian, non-flexible encodings only (every request version that Skald sends
- * predates KIP-482 tagged fields). Source: https://kafka.apache.org/protocol#protocol_types
+ * Primitive types of the Kafka protocol, big endian. Most request versions that Skald sends predate tagged fields; those
+ * that do not, because they name topics by id, use the compact types of KIP-482.
+ * Source: https://kafka.apache.org/protocol#protocol_types
  */
 import { SkaldError } from '../errors.ts';
 
@@ -15,6 +16,8 @@ export interface KafkaRequest<T> {
   readonly timeoutMs?: number;
   encode(writer: ProtocolWriter): void;
   decode(reader: ProtocolReader): T;
+  /** The same in a newer version, which is sent to brokers that say that they know it. */
+  readonly newer?: KafkaRequest<T> | undefined;
   /** How long the answer asks not to send anything over this connection (KIP-219), for answers that may ask that. */
   throttleMs?(answer: T): number;
 }
@@ -93,11 +96,49 @@ export class ProtocolWriter {
     return this;
   }
 
+  /** UNSIGNED_VARINT of a small number: 7 bits to a byte, the lowest first. */
+  unsignedVarint(value: number): this {
+    let rest = value;
+    for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) this.int8((rest % 0x80) - 0x80);
+    return this.int8(rest);
+  }
+
+  /** COMPACT_STRING */
+  compactString(value: string): this {
+    const size = Buffer.byteLength(value);
+    this.unsignedVarint(size + 1);
+    const at = this.reserve(size);
+    this.small.write(value, at, 'utf8');
+    return this;
+  }
+
+  /** COMPACT_ARRAY */
+  compactArray<T>(values: readonly T[], write: (value: T) => void): this {
+    this.unsignedVarint(values.length + 1);
+    for (const value of values) write(value);
+    return this;
+  }
+
+  /** UUID as Kafka shows it: base64url without padding; undefined is the id of nothing. */
+  uuid(value: string | undefined): this {
+    const at = this.reserve(UUID_BYTES);
+    this.small.fill(0, at, at + UUID_BYTES);
+    if (value !== undefined) this.small.write(value, at, UUID_BYTES, 'base64url');
+    return this;
+  }
+
+  /** TAG_BUFFER without tags. */
+  noTags(): this {
+    return this.int8(0);
+  }
+
   finish(): Buffer {
     if (this.chunks.length === 0) return this.small.subarray(0, this.used);
     return Buffer.concat([...this.chunks, this.small.subarray(0, this.used)]);
   }
 }
+
+const UUID_BYTES = 16;
 
 /** Reads an answer. Every read is checked against the end: a short or hostile answer is KAFKA_PROTOCOL, never a crash. */
 export class ProtocolReader {
@@ -169,8 +210,61 @@ export class ProtocolReader {
     return this.buffer.subarray(at, at + size);
   }
 
+  unsignedVarint(): number {
+    let value = 0;
+    for (let shift = 0; shift < 35; shift += 7) {
+      const byte = this.buffer.readUInt8(this.take(1, 'an UNSIGNED_VARINT'));
+      value += (byte & 0x7f) * 2 ** shift;
+      if (byte < 0x80) return value;
+    }
+    throw new SkaldError(
+      'KAFKA_PROTOCOL',
+      `The broker's answer has a number without an end at byte ${this.at}.`,
+    );
+  }
+
+  /** COMPACT_STRING and COMPACT_NULLABLE_STRING */
+  compactString(): string | undefined {
+    const size = this.unsignedVarint() - 1;
+    if (size === -1) return undefined;
+    const at = this.take(size, 'a COMPACT_STRING');
+    return this.buffer.toString('utf8', at, at + size);
+  }
+
+  /** COMPACT_BYTES as a view, as `bytes`. */
+  compactBytes(): Buffer {
+    const size = this.unsignedVarint() - 1;
+    if (size === -1) return this.buffer.subarray(this.at, this.at);
+    const at = this.take(size, 'COMPACT_BYTES');
+    return this.buffer.subarray(at, at + size);
+  }
+
+  compactArray<T>(read: () => T): T[] {
+    return this.elements(this.unsignedVarint() - 1, read);
+  }
+
+  /** As Kafka shows it: base64url without padding; undefined when all of its bytes are 0. */
+  uuid(): string | undefined {
+    const at = this.take(UUID_BYTES, 'a UUID');
+    const bytes = this.buffer.subarray(at, at + UUID_BYTES);
+    return bytes.every((byte) => byte === 0) ? undefined : bytes.toString('base64url');
+  }
+
+  /** A TAG_BUFFER: each tag whose number is in `known` is read by that; all others are passed over. */
+  tags(known: Readonly<Record<number, (reader: ProtocolReader) => void>> = {}): void {
+    for (let left = this.unsignedVarint(); left > 0; left -= 1) {
+      const tag = this.unsignedVarint();
+      const size = this.unsignedVarint();
+      const at = this.take(size, 'a tagged field');
+      known[tag]?.(new ProtocolReader(this.buffer.subarray(at, at + size)));
+    }
+  }
+
   array<T>(read: () => T): T[] {
-    const count = this.int32();
+    return this.elements(this.int32(), read);
+  }
+
+  private elements<T>(count: number, read: () => T): T[] {
     if (count === -1) return [];
     // Each element takes at least one byte, so a hostile count cannot make us allocate more than the answer's size.
     if (count < 0 || count > this.buffer.length - this.at) {

@@ -1,4 +1,4 @@
-import type { KafkaRequest } from '../protocol.ts';
+import type { KafkaRequest, ProtocolReader } from '../protocol.ts';
 import { byTopic } from './by-topic.ts';
 
 export type Isolation = 'read_committed' | 'read_uncommitted';
@@ -16,6 +16,10 @@ export interface FetchPartition {
   maxBytes: number;
   /** From metadata; lets the broker refuse a fetch at a stale leader (KIP-320). -1 or absent: not checked. */
   leaderEpoch?: number;
+  /** Fetches from the topic of this id and no other of its name (KIP-516); only if all partitions of a request have one. */
+  topicId?: string | undefined;
+  /** Of the record before `fetchOffset`: the broker says when its log is another one there (KIP-595). -1 or absent: not known. */
+  lastFetchedEpoch?: number | undefined;
 }
 
 export interface FetchedPartition {
@@ -29,6 +33,8 @@ export interface FetchedPartition {
   abortedTransactions: { producerId: bigint; firstOffset: number }[];
   /** Node id of the replica to fetch from instead (KIP-392), -1 when there is none. */
   preferredReadReplica: number;
+  /** Where the broker's log and that of `lastFetchedEpoch` part, when they do; there are no records then. */
+  divergesAt?: number | undefined;
   /** Raw record set, a view of the answer. The last batch may be cut off. */
   records: Uint8Array;
 }
@@ -39,8 +45,7 @@ export interface FetchAnswer {
   partitions: FetchedPartition[];
 }
 
-/** Fetch v11 without a fetch session (KIP-227), with the client's rack (KIP-392). Source: https://kafka.apache.org/protocol#The_Messages_Fetch */
-export function fetchRequest(options: {
+export interface FetchRequestOptions {
   partitions: readonly FetchPartition[];
   maxWaitMs: number;
   minBytes: number;
@@ -48,12 +53,19 @@ export function fetchRequest(options: {
   isolation: Isolation;
   /** The client's rack; an empty string asks for the leader. */
   rackId: string;
-}): KafkaRequest<FetchAnswer> {
+}
+
+/**
+ * Fetch v11 without a fetch session (KIP-227), with the client's rack (KIP-392); v13, by topic id, where it is known.
+ * Source: https://kafka.apache.org/protocol#The_Messages_Fetch
+ */
+export function fetchRequest(options: FetchRequestOptions): KafkaRequest<FetchAnswer> {
   return {
     apiKey: 1,
     apiName: 'Fetch',
     apiVersion: 11,
     holdMs: options.maxWaitMs,
+    newer: options.partitions.every(({ topicId }) => topicId !== undefined) ? fetchById(options) : undefined,
     encode: (writer) => {
       writer.int32(-1).int32(options.maxWaitMs).int32(options.minBytes).int32(options.maxBytes);
       writer.int8(isolationLevel(options.isolation)).int32(0).int32(-1);
@@ -92,4 +104,79 @@ export function fetchRequest(options: {
     },
     throttleMs: (answer) => answer.throttleMs,
   };
+}
+
+function fetchById(options: FetchRequestOptions): KafkaRequest<FetchAnswer> {
+  const nameOf = new Map(options.partitions.map(({ topicId, topic }) => [topicId, topic]));
+  return {
+    apiKey: 1,
+    apiName: 'Fetch',
+    apiVersion: 13,
+    holdMs: options.maxWaitMs,
+    encode: (writer) => {
+      writer.noTags(); // of the header
+      writer.int32(-1).int32(options.maxWaitMs).int32(options.minBytes).int32(options.maxBytes);
+      writer.int8(isolationLevel(options.isolation)).int32(0).int32(-1);
+      writer.compactArray(byTopic(options.partitions), ([, partitions]) => {
+        writer.uuid(partitions[0]!.topicId).compactArray(partitions, (p) => {
+          writer
+            .int32(p.partition)
+            .int32(p.leaderEpoch ?? -1)
+            .int64(p.fetchOffset);
+          writer
+            .int32(p.lastFetchedEpoch ?? -1)
+            .int64(-1)
+            .int32(p.maxBytes)
+            .noTags();
+        });
+        writer.noTags();
+      });
+      writer
+        .compactArray([], () => {})
+        .compactString(options.rackId)
+        .noTags();
+    },
+    decode: (reader) => {
+      reader.tags(); // of the header
+      const throttleMs = reader.int32();
+      const errorCode = reader.int16();
+      reader.int32(); // session id
+      const partitions = reader.compactArray(() => {
+        const topic = nameOf.get(reader.uuid()) ?? '';
+        const answered = reader.compactArray(() => fetchedPartition(reader, topic));
+        reader.tags();
+        return answered;
+      });
+      reader.tags();
+      return { throttleMs, errorCode, partitions: partitions.flat() };
+    },
+    throttleMs: (answer) => answer.throttleMs,
+  };
+}
+
+const DIVERGING_EPOCH_TAG = 0;
+
+function fetchedPartition(reader: ProtocolReader, topic: string): FetchedPartition {
+  const fetched: FetchedPartition = {
+    topic,
+    partition: reader.int32(),
+    errorCode: reader.int16(),
+    highWatermark: reader.int64(),
+    lastStableOffset: reader.int64(),
+    logStartOffset: reader.int64(),
+    abortedTransactions: reader.compactArray(() => {
+      const aborted = { producerId: reader.bigint64(), firstOffset: reader.int64() };
+      reader.tags();
+      return aborted;
+    }),
+    preferredReadReplica: reader.int32(),
+    records: reader.compactBytes(),
+  };
+  reader.tags({
+    [DIVERGING_EPOCH_TAG]: (tag) => {
+      tag.int32(); // epoch
+      fetched.divergesAt = tag.int64();
+    },
+  });
+  return fetched;
 }

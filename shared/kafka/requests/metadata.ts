@@ -1,4 +1,4 @@
-import type { KafkaRequest } from '../protocol.ts';
+import type { KafkaRequest, ProtocolReader } from '../protocol.ts';
 
 export interface BrokerInfo {
   nodeId: number;
@@ -22,6 +22,8 @@ export interface PartitionInfo {
 
 export interface TopicInfo {
   topic: string;
+  /** Another one when the topic is deleted and made anew (KIP-516); undefined from brokers before 2.8. */
+  topicId?: string | undefined;
   errorCode: number;
   /** Ordered by partition number. */
   partitions: PartitionInfo[];
@@ -34,12 +36,13 @@ export interface MetadataAnswer {
   topics: TopicInfo[];
 }
 
-/** Metadata v7 (leader epochs by KIP-320). Never creates a topic. Source: https://kafka.apache.org/protocol#The_Messages_Metadata */
+/** Metadata v7 (leader epochs by KIP-320), v10 (topic ids by KIP-516) where it is known. Never creates a topic. Source: https://kafka.apache.org/protocol#The_Messages_Metadata */
 export function metadataRequest(topics: readonly string[]): KafkaRequest<MetadataAnswer> {
   return {
     apiKey: 3,
     apiName: 'Metadata',
     apiVersion: 7,
+    newer: metadataWithIds(topics),
     encode: (writer) => {
       writer.array(topics, (topic) => writer.string(topic)).boolean(false);
     },
@@ -75,4 +78,60 @@ export function metadataRequest(topics: readonly string[]): KafkaRequest<Metadat
       return { clusterId, controllerId, brokers, topics: answered };
     },
   };
+}
+
+function metadataWithIds(topics: readonly string[]): KafkaRequest<MetadataAnswer> {
+  return {
+    apiKey: 3,
+    apiName: 'Metadata',
+    apiVersion: 10,
+    encode: (writer) => {
+      writer.noTags(); // of the header
+      writer.compactArray(topics, (topic) => writer.uuid(undefined).compactString(topic).noTags());
+      writer.boolean(false).boolean(false).boolean(false).noTags();
+    },
+    decode: (reader) => {
+      reader.tags(); // of the header
+      reader.int32(); // throttle time
+      const brokers = reader.compactArray(() => {
+        const nodeId = reader.int32();
+        const host = reader.compactString() ?? '';
+        const port = reader.int32();
+        const rack = reader.compactString();
+        reader.tags();
+        return { nodeId, host, port, rack };
+      });
+      const clusterId = reader.compactString() ?? '';
+      const controllerId = reader.int32();
+      const answered = reader.compactArray(() => topicWithId(reader));
+      reader.int32(); // authorized operations
+      reader.tags();
+      return { clusterId, controllerId, brokers, topics: answered };
+    },
+  };
+}
+
+function topicWithId(reader: ProtocolReader): TopicInfo {
+  const errorCode = reader.int16();
+  const topic = reader.compactString() ?? '';
+  const topicId = reader.uuid();
+  reader.boolean(); // is internal
+  const partitions = reader.compactArray((): PartitionInfo => {
+    const partitionError = reader.int16();
+    const info = {
+      topic,
+      errorCode: partitionError,
+      partition: reader.int32(),
+      leader: reader.int32(),
+      leaderEpoch: reader.int32(),
+      replicas: reader.compactArray(() => reader.int32()),
+      inSyncReplicas: reader.compactArray(() => reader.int32()),
+      offlineReplicas: reader.compactArray(() => reader.int32()),
+    };
+    reader.tags();
+    return info;
+  });
+  reader.int32(); // authorized operations
+  reader.tags();
+  return { topic, topicId, errorCode, partitions: partitions.sort((a, b) => a.partition - b.partition) };
 }
