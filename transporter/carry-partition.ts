@@ -22,6 +22,7 @@ import { createPartitionProgress } from './complete/partition-progress.ts';
 import { decodeProgress, encodeProgress, type Progress } from './complete/progress.ts';
 import type { Decoder } from './decode/decoder.ts';
 import type { Growth } from './decode/growth.ts';
+import type { LogToCarry } from './committed-log.ts';
 import type { FetchTarget } from './fetch/cursor.ts';
 import type { AskLogOffset } from './fetch/log-offsets.ts';
 import { createOutOfRange } from './fetch/out-of-range.ts';
@@ -35,7 +36,6 @@ export interface CarryOptions {
   partition: number;
   /** Names, format, codec and limits of the chunks of its topic. */
   config: TopicConfig;
-  startFrom: 'earliest' | 'latest';
   maxUndecodedBytes: number;
   commits: Pick<CommitQueue, 'commit'>;
   askLogOffset: AskLogOffset;
@@ -83,11 +83,11 @@ interface Position {
 }
 
 /**
- * `found` is what the group has for the partition; the bytes held are of `account`; everything ends with the
+ * `found` is what the group has for the partition, and of which log; the bytes held are of `account`; everything ends with the
  * signal.
  */
 export function carryPartition(
-  found: CommittedOffset,
+  { committed: found, log, startFrom }: LogToCarry,
   account: MemoryAccount,
   signal: AbortSignal,
   options: CarryOptions,
@@ -122,7 +122,7 @@ export function carryPartition(
     let { offset } = found;
     const intent = decodeIntent(found.metadata, found.offset);
     if (offset < 0) {
-      offset = await options.askLogOffset({ topic, partition }, options.startFrom, signal);
+      offset = await options.askLogOffset({ topic, partition }, startFrom, signal);
       progress.startFrom(await options.firstProgress());
       // So that a later owner starts here too, wherever the log begins or ends by then.
       await commit(offset);
@@ -138,7 +138,9 @@ export function carryPartition(
       const fields = { topic, partition, start, end: intent.end };
       logger.info(fields, 'making a chunk again that an earlier owner has promised');
       state = 'replaying';
-      const replayed = gather({ start, end: intent.end, layout: intent.layout });
+      // A promise of before there were ids is kept as it was given.
+      const promised = decodeProgress(found.metadata).log;
+      const replayed = gather({ start, end: intent.end, layout: intent.layout, log: promised });
       replayEnd = intent.end;
       notify();
       while (replayed.decodedTo < intent.end) {
@@ -166,7 +168,7 @@ export function carryPartition(
 
   const carryOn = async (start: number): Promise<void> => {
     state = 'carrying';
-    let gathered = gather({ start, layout: config });
+    let gathered = gather({ start, layout: config, log });
     notify();
     for (;;) {
       const reason = await nextCut();
@@ -178,15 +180,18 @@ export function carryPartition(
         if (reason !== 'moved') counts.cut(reason);
         await upload(gathered, writeChunk);
       }
-      if (moveTo !== undefined) gathered = gather({ start: await move(moveTo), layout: config });
+      if (moveTo !== undefined) gathered = gather({ start: await move(moveTo), layout: config, log });
       notify();
     }
   };
 
-  const gather = (range: Pick<GathererOptions, 'start' | 'end' | 'layout'>): Gatherer => {
+  const gather = ({
+    log: ofLog,
+    ...range
+  }: Pick<GathererOptions, 'start' | 'end' | 'layout'> & Pick<LogToCarry, 'log'>): Gatherer => {
     gatherer = createGatherer({
       ...range,
-      partition: { topic, partition },
+      partition: { topic, partition, log: ofLog },
       limits,
       decoder: options.decoder,
       growth: options.growth,
@@ -239,7 +244,7 @@ export function carryPartition(
 
   /** An intent leaves the progress as it is: what is late is judged by it, now and when the chunk is made again. */
   const commit = async (offset: number, intent?: Intent): Promise<void> => {
-    const next = intent === undefined ? progress.at(offset) : progress.committed;
+    const next = { ...(intent === undefined ? progress.at(offset) : progress.committed), log };
     const metadata = intent === undefined ? encodeProgress(next) : encodeIntent(intent, next);
     committing = { offset, metadata };
     await options.commits.commit({ topic, partition, offset, metadata }, signal);
@@ -287,6 +292,7 @@ export function carryPartition(
   };
 
   return {
+    topicId: log,
     get state() {
       return state;
     },

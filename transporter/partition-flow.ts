@@ -7,6 +7,7 @@ import { backoffMs } from '../shared/clock.ts';
 import { isSkaldError, type SkaldError } from '../shared/errors.ts';
 import type { CommittedOffset } from '../shared/kafka/requests/offsets.ts';
 import { type CarryOptions, type Carrying, carryPartition } from './carry-partition.ts';
+import { committedLog, type CommittedLogOptions } from './committed-log.ts';
 import type { FetchTarget } from './fetch/cursor.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import type { Holder } from './memory-pressure.ts';
@@ -22,6 +23,8 @@ export interface PartitionFlow extends FetchTarget, Holder {
    * begins anew from there.
    */
   reconcile(committed: CommittedOffset): void;
+  /** The topic was deleted and made anew: forgets the one before and begins with the new one. */
+  beginAnew(): void;
   /**
    * Takes nothing more, and ends when all that was taken is stored and committed. An unfinished replay is
    * left to the next owner.
@@ -50,7 +53,7 @@ export interface FlowStatus {
   problem: string | undefined;
 }
 
-export interface PartitionFlowOptions extends CarryOptions {
+export interface PartitionFlowOptions extends CarryOptions, CommittedLogOptions {
   budget: MemoryBudget;
   /** What the group has for the partition, read in the generation that gave it to us. */
   committed: CommittedOffset;
@@ -97,7 +100,8 @@ export function startPartitionFlow(options: PartitionFlowOptions): PartitionFlow
     const account = options.budget.open();
     heldBytes = () => account.usedBytes;
     try {
-      carrying = carryPartition(found, account, signal, options);
+      const toCarry = await committedLog(found, options, signal);
+      carrying = carryPartition(toCarry, account, signal, options);
       if (isDraining) carrying.drain();
       await carrying.done;
     } finally {
@@ -119,6 +123,9 @@ export function startPartitionFlow(options: PartitionFlowOptions): PartitionFlow
     partition,
     get position() {
       return carrying?.position;
+    },
+    get topicId() {
+      return carrying?.topicId;
     },
     get appetite() {
       return carrying?.appetite ?? 'none';
@@ -142,6 +149,7 @@ export function startPartitionFlow(options: PartitionFlowOptions): PartitionFlow
       known = found;
       attempt.abort();
     },
+    beginAnew: () => attempt.abort(),
     drain: () => {
       isDraining = true;
       carrying?.drain();

@@ -29,6 +29,7 @@ import { type FlowCounts, flowCounts } from './flow-counts.ts';
 import type { KafkaPort } from './kafka-port.ts';
 import { createMemoryBudget, type MemoryBudget } from './memory-budget.ts';
 import { chooseForPressure } from './memory-pressure.ts';
+import { createTopicsSeen, type TopicChange } from './topics-seen.ts';
 import { type FlowStatus, type PartitionFlow, startPartitionFlow } from './partition-flow.ts';
 import type { ObjectStore } from './store/object-store.ts';
 import { patientStore, type WaitingObjects } from './store/patient-store.ts';
@@ -92,13 +93,17 @@ export function startWorker(options: WorkerOptions): Worker {
     fail = reject;
   });
 
+  const topicsSeen = createTopicsSeen();
   const topology = watchTopology({
     ...common,
     ask: () => kafka.metadata([...topics.keys()]),
-    maxAgeMs: (view) =>
-      Math.min(config.cluster.metadataMaxAgeMs, missingTopics(view).length > 0 ? MISSING_TOPIC_MS : Infinity),
+    maxAgeMs: (view) => {
+      const isIncomplete = missingTopics(view).length > 0 || topicsSeen.isUnsettled;
+      return Math.min(config.cluster.metadataMaxAgeMs, isIncomplete ? MISSING_TOPIC_MS : Infinity);
+    },
     onView: (view) => {
       fetcher.wake();
+      for (const change of topicsSeen.look(view, clock.monotonicMs())) onTopicChange(change);
       for (const topic of missingTopics(view)) {
         problems.warn(
           `topic/${topic}`,
@@ -113,6 +118,22 @@ export function startWorker(options: WorkerOptions): Worker {
     },
   });
   let knownPartitions: number | undefined;
+
+  const onTopicChange = ({ topic, kind }: TopicChange): void => {
+    const ofTopic = [...flows.values()].filter((flow) => flow.topic === topic);
+    if (kind === 'deleted') {
+      const lostOffsets = sumOf(ofTopic.map((flow) => uncarriedOffsets(flow.status())));
+      counts.get(topic)!.lost(lostOffsets);
+      const fields = { topic, partitions: ofTopic.length, lostOffsets };
+      logger.error(fields, 'the topic was deleted: what was not carried of it is lost');
+      return;
+    }
+    logger.warn(
+      { topic },
+      'the topic was made anew: it is carried from its beginning, beside the objects of before',
+    );
+    for (const flow of ofTopic) flow.beginAnew();
+  };
 
   const fetcher = createFetcher({
     ...common,
@@ -132,6 +153,7 @@ export function startWorker(options: WorkerOptions): Worker {
       partition,
       config: topics.get(topic)!,
       startFrom: config.startFrom,
+      topicsSeen,
       maxUndecodedBytes: Math.max(2 * config.fetch.maxPartitionBytes, MIN_UNDECODED_BYTES),
       budget,
       committed,
@@ -257,6 +279,15 @@ export function startWorker(options: WorkerOptions): Worker {
     close,
     done,
   };
+}
+
+/** Of the partition, as far as we know where it ended. */
+function uncarriedOffsets({ highWatermark = 0, committedOffset = 0 }: FlowStatus): number {
+  return Math.max(0, highWatermark - Math.max(0, committedOffset));
+}
+
+function sumOf(numbers: readonly number[]): number {
+  return numbers.reduce((sum, number) => sum + number, 0);
 }
 
 function partitionCount(view: ClusterView): number {

@@ -1,6 +1,5 @@
 import type { Clock } from '../../shared/clock.ts';
 import type { ChunkConfig } from '../../shared/config/objects-config.ts';
-import type { TopicPartition } from '../../shared/kafka/consumer-protocol.ts';
 import type { FetchedPartition } from '../../shared/kafka/requests/fetch.ts';
 import { type DecodedRange, JOB_BYTES, nothingDecoded, piecesOf } from '../decode/decode-range.ts';
 import type { Decoder } from '../decode/decoder.ts';
@@ -9,6 +8,7 @@ import { bucketFinder } from '../decode/time-bucket.ts';
 import { takeBatches } from '../fetch/take-batches.ts';
 import type { MemoryAccount } from '../memory-budget.ts';
 import { type ChunkFacts, MAX_BUCKETS } from './cut-policy.ts';
+import type { LogPartition } from './chunk-id.ts';
 import type { Layout } from './layout.ts';
 import { type Chunk, openChunk, type OpenChunk } from './open-chunk.ts';
 
@@ -36,7 +36,7 @@ export interface Gatherer {
 }
 
 export interface GathererOptions {
-  partition: TopicPartition;
+  partition: LogPartition;
   start: number;
   /** Exclusive; for a replay. */
   end?: number;
@@ -53,6 +53,7 @@ export interface GathererOptions {
 
 export function createGatherer(options: GathererOptions): Gatherer {
   const { partition, layout, limits, decoder, account, growth, clock } = options;
+  const { topic, partition: number } = partition;
   const findBucket = bucketFinder(layout.bucket, layout.timeZone);
   let chunk: OpenChunk = openChunk(partition, options.start, layout);
   let position = options.start;
@@ -77,7 +78,14 @@ export function createGatherer(options: GathererOptions): Gatherer {
   const startJob = (): void => {
     if (waitingFrom === position) return;
     const range = { fromOffset: waitingFrom, toOffset: position };
-    const job = { ...partition, ...range, recordSets: waiting, maxBuckets: MAX_BUCKETS + 1, layout };
+    const job = {
+      topic,
+      partition: number,
+      ...range,
+      recordSets: waiting,
+      maxBuckets: MAX_BUCKETS + 1,
+      layout,
+    };
     const bytes = waitingBytes;
     const promised = waitingPromise;
     const myLook = look;

@@ -36,7 +36,10 @@ const intentSchema = z.strictObject({
  * With the partition's progress beside it, as it was before.
  * @throws SkaldError CONFIG_INVALID when the layout is so long that the broker would refuse the intent
  */
-export function encodeIntent({ end, objectBytes, layout }: Intent, { through, marked }: Progress): string {
+export function encodeIntent(
+  { end, objectBytes, layout }: Intent,
+  { through, marked, log }: Progress,
+): string {
   const text = JSON.stringify({
     skald: VERSION,
     end,
@@ -44,6 +47,7 @@ export function encodeIntent({ end, objectBytes, layout }: Intent, { through, ma
     layout: packLayout(layout),
     through,
     marked,
+    log,
   });
   const bytes = Buffer.byteLength(text);
   if (bytes > MAX_METADATA_BYTES) {

@@ -4,7 +4,7 @@ import type { DecodedRange } from '../decode/decode-range.ts';
 import { addFacts, type DecodedFrame, type FrameFacts } from '../decode/decoded-frame.ts';
 import { parquetFile } from '../decode/parquet-file.ts';
 import type { RefusedFrame } from '../decode/refused-records.ts';
-import { CHUNK_ID, chunkId } from './chunk-id.ts';
+import { CHUNK_ID, chunkId, type LogPartition } from './chunk-id.ts';
 import type { Layout } from './layout.ts';
 import { contentType, frameType, objectName, quarantineName } from './object-name.ts';
 
@@ -54,7 +54,8 @@ interface OpenObject extends FrameFacts {
   textBytes: number;
 }
 
-export function openChunk({ topic, partition }: TopicPartition, start: number, layout: Layout): OpenChunk {
+export function openChunk(ofLog: LogPartition, start: number, layout: Layout): OpenChunk {
+  const { topic, partition } = ofLog;
   const open = new Map<string, OpenObject>();
   const refused: RefusedFrame[] = [];
   let end = start;
@@ -149,7 +150,7 @@ export function openChunk({ topic, partition }: TopicPartition, start: number, l
       end = range.endOffset;
     },
     close: () => {
-      const id = chunkId({ topic, partition }, start, end);
+      const id = chunkId(ofLog, start, end);
       const objects = [
         ...[...open.values()].map((object) => objectOf(object, id)),
         ...refused.slice(0, 1).map((first) => quarantineObject(first, id)),

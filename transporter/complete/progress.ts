@@ -16,24 +16,37 @@ export interface Progress {
    * when the group has just begun with the topic, and what it finds in the log may be of any time.
    */
   marked?: number | undefined;
+  /**
+   * Which log the offset is of: the id of the topic (KIP-516), which is another one when the topic was deleted and
+   * made anew. Undefined from brokers that have no ids.
+   */
+  log?: string | undefined;
 }
 
 /** Years beyond 9999 are no times of ours; and so many digits fit into the metadata. */
 const timeMs = z.int().nonnegative().max(253_402_300_799_999);
 
-const progressSchema = z.object({ through: timeMs.optional(), marked: timeMs.optional() });
+/** A topic's id in base64url has 22. */
+const MAX_LOG_CHARS = 40;
+
+const progressSchema = z.object({
+  through: timeMs.optional(),
+  marked: timeMs.optional(),
+  log: z.string().max(MAX_LOG_CHARS).optional(),
+});
 
 /** The keys of `progress` that an intent has among its own. */
 export const progressShape = progressSchema.shape;
 
 /** As JSON for metadata without an intent; empty when nothing is known. */
-export function encodeProgress({ through, marked }: Progress): string {
-  return through === undefined && marked === undefined ? '' : JSON.stringify({ through, marked });
+export function encodeProgress({ through, marked, log }: Progress): string {
+  const isEmpty = [through, marked, log].every((value) => value === undefined);
+  return isEmpty ? '' : JSON.stringify({ through, marked, log });
 }
 
 /** The progress in the metadata of a committed offset, beside an intent or not; of anything else, none. */
 export function decodeProgress(metadata: string): Progress {
-  if (!/^\{"(skald|through|marked)":/.test(metadata)) return {};
+  if (!/^\{"(skald|through|marked|log)":/.test(metadata)) return {};
   try {
     return progressSchema.parse(JSON.parse(metadata));
   } catch {

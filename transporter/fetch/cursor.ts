@@ -11,6 +11,8 @@ export interface FetchTarget extends TopicPartition {
    * the past.
    */
   readonly position: number | undefined;
+  /** Of the topic that the position is in; undefined where brokers have no ids. */
+  readonly topicId?: string | undefined;
   /**
    * `none`: what came first is not yet stored. `urgent`: needs records also when the memory budget is used
    * up.

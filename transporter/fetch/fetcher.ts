@@ -171,6 +171,7 @@ export function createFetcher(options: FetcherOptions): Fetcher {
     const isLeaderOnly = asks.some(({ cursor }) => nowMs < cursor.onlyLeaderUntilMs);
     const partitions = asks.map(({ cursor: { target }, offset, source }) => ({
       topic: target.topic,
+      topicId: target.topicId,
       partition: target.partition,
       fetchOffset: offset,
       maxBytes: Math.min(maxPartitionBytes, maxBytes),

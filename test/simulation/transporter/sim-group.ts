@@ -15,6 +15,7 @@ import type {
   OffsetToCommit,
   PartitionError,
 } from '../../../shared/kafka/requests/offsets.ts';
+import { decodeProgress } from '../../../transporter/complete/progress.ts';
 import { partitionKey } from '../../../transporter/topic-partition.ts';
 import { between } from '../support/random.ts';
 import type { SimClock } from '../support/sim-clock.ts';
@@ -36,6 +37,8 @@ export interface SimGroup {
   join(life: WorkerLife, options: GroupOptions): GroupMembership;
   commit(member: GroupMember, offsets: readonly OffsetToCommit[]): PartitionError[];
   fetch(partitions: readonly TopicPartition[]): CommittedOffset[];
+  /** As Kafka does when a topic is deleted. */
+  forgetOffsets(): void;
   /** Commits that no correct worker makes. */
   readonly violations: string[];
   /** Commits that another cut than the promised one was made with. */
@@ -198,7 +201,9 @@ export function simGroup({ clock, random }: { clock: SimClock; random: Random })
       if (errorCode !== KafkaCode.NONE) fenced += 1;
       for (const offset of errorCode === KafkaCode.NONE ? wanted : []) {
         const key = partitionKey(offset);
-        const before = offsets.get(key)?.offset ?? -1;
+        const known = offsets.get(key);
+        const isSameLog = decodeProgress(known?.metadata ?? '').log === decodeProgress(offset.metadata).log;
+        const before = isSameLog ? (known?.offset ?? -1) : -1;
         if (offset.offset < before) violations.push(`${key} goes back from ${before} to ${offset.offset}`);
         const promised = promisedEnd(offsets.get(key));
         const kept = offset.offset === before ? promisedEnd(offset) : offset.offset;
@@ -213,6 +218,7 @@ export function simGroup({ clock, random }: { clock: SimClock; random: Random })
       }
       return wanted.map(({ topic, partition }) => ({ topic, partition, errorCode }));
     },
+    forgetOffsets: () => offsets.clear(),
     fetch: (partitions) =>
       partitions.map(({ topic, partition }) => {
         const found = offsets.get(partitionKey({ topic, partition }));

@@ -5,7 +5,7 @@ import type { FetchedPartition, FetchPartition } from '../../../shared/kafka/req
 import { EARLIEST } from '../../../shared/kafka/requests/list-offsets.ts';
 import type { FetchOptions, KafkaPort } from '../../../transporter/kafka-port.ts';
 import type { SimGroup } from './sim-group.ts';
-import { answerFetch, type SimPartition } from './sim-log.ts';
+import { answerFetch, type SimPartition, simPartition } from './sim-log.ts';
 import type { SimNetwork } from './sim-network.ts';
 import type { WorkerLife } from './worker-life.ts';
 
@@ -16,8 +16,12 @@ export const BROKERS = [1, 2, 3].map((nodeId) => ({
   rack: `rack-${nodeId}`,
 }));
 
+const UNKNOWN_TOPIC_ID = 100;
+
 export interface SimKafkaOptions {
   topic: string;
+  /** Of the topic as it is now. */
+  topicId: () => string;
   partitions: readonly SimPartition[];
   group: SimGroup;
   network: SimNetwork;
@@ -35,7 +39,9 @@ export function simKafka(life: WorkerLife, options: SimKafkaOptions): KafkaPort 
     clusterId: 'sim',
     controllerId: 1,
     brokers: new Map(BROKERS.map((broker) => [broker.nodeId, broker])),
-    topics: new Map([[topic, { topic, errorCode: 0, partitions: partitions.map(describe) }]]),
+    topics: new Map([
+      [topic, { topic, topicId: options.topicId(), errorCode: 0, partitions: partitions.map(describe) }],
+    ]),
   });
 
   const describe = ({ leader, leaderEpoch }: SimPartition, partition: number) => ({
@@ -50,13 +56,15 @@ export function simKafka(life: WorkerLife, options: SimKafkaOptions): KafkaPort 
   });
 
   const answerOne = (nodeId: number, rackId: string, asked: FetchPartition): FetchedPartition => {
-    const partition = partitions[asked.partition]!;
+    const partition = partitions[asked.partition] ?? simPartition(-1);
+    const isKnown = asked.topicId === undefined || asked.topicId === options.topicId();
     const near = BROKERS.find(({ rack }) => rack === rackId)?.nodeId ?? -1;
     const isLeader = nodeId === partition.leader;
     const isRefused = random() < options.refusals();
     const answered = answerFetch(partition, asked, isLeader && near !== nodeId ? near : -1);
-    if (!isRefused && (isLeader || nodeId === near)) return answered;
-    return { ...answered, errorCode: KafkaCode.NOT_LEADER_OR_FOLLOWER, records: Buffer.alloc(0) };
+    if (isKnown && !isRefused && (isLeader || nodeId === near)) return answered;
+    const errorCode = isKnown ? KafkaCode.NOT_LEADER_OR_FOLLOWER : UNKNOWN_TOPIC_ID;
+    return { ...answered, errorCode, records: Buffer.alloc(0) };
   };
 
   const isWorthAnAnswer = ({ records, errorCode, preferredReadReplica }: FetchedPartition): boolean =>

@@ -45,6 +45,7 @@ export function createWorld(seed: number, size: { partitions: number }, logger: 
   const registry = createRegistry();
   const metrics = createTransporterMetrics(registry);
   let refusals = 0;
+  let topicId = 'topic-1';
 
   const start = (config: TransporterConfig): RunningWorker => {
     const life = workerLife();
@@ -52,6 +53,7 @@ export function createWorld(seed: number, size: { partitions: number }, logger: 
       config,
       kafka: simKafka(life, {
         topic: TOPIC,
+        topicId: () => topicId,
         partitions,
         group,
         network,
@@ -92,7 +94,9 @@ export function createWorld(seed: number, size: { partitions: number }, logger: 
       .fetch(asked)
       .every(
         ({ partition, offset, metadata }) =>
-          offset === partitions[partition]!.end && !metadata.includes('"skald"'),
+          offset === partitions[partition]!.end &&
+          metadata.includes(`"${topicId}"`) &&
+          !metadata.includes('"skald"'),
       );
   };
 
@@ -127,6 +131,15 @@ export function createWorld(seed: number, size: { partitions: number }, logger: 
     },
     deleteBefore: (partition: number, offset: number) => {
       for (const text of deleteBefore(partitions[partition]!, offset)) deleted.add(text);
+    },
+    /** The topic is deleted and made anew, with other records at the same offsets. */
+    remakeTopic: (options: { forgetOffsets: boolean }) => {
+      for (const { batches } of partitions) {
+        for (const { texts } of batches) for (const text of texts) deleted.add(text);
+      }
+      partitions.splice(0, partitions.length, ...partitions.map((_, p) => simPartition((p % 3) + 1)));
+      topicId = `topic-${Number(topicId.slice('topic-'.length)) + 1}`;
+      if (options.forgetOffsets) group.forgetOffsets();
     },
     moveLeader: (partition: number) => {
       const log = partitions[partition]!;

@@ -5,6 +5,7 @@ import { onTestFinished } from 'vitest';
 import { ProtocolReader, ProtocolWriter } from '../../../shared/kafka/protocol.ts';
 
 export const API_VERSIONS = 18;
+const METADATA = 3;
 export const SASL_HANDSHAKE = 17;
 export const SASL_AUTHENTICATE = 36;
 
@@ -31,6 +32,9 @@ export interface FakeBroker {
   stop(): Promise<void>;
 }
 
+/** Below the versions in which topics have ids: most tests are about other things. */
+const MAX_VERSIONS: Record<number, number> = { [API_VERSIONS]: 2, [METADATA]: 7 };
+
 function apiVersionsAnswer(): Buffer {
   const ranges = [
     0,
@@ -56,7 +60,7 @@ function apiVersionsAnswer(): Buffer {
       answer
         .int16(key)
         .int16(0)
-        .int16(key === API_VERSIONS ? 2 : 11),
+        .int16(MAX_VERSIONS[key] ?? 11),
     )
     .int32(0)
     .finish();

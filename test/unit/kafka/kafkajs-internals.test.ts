@@ -40,6 +40,15 @@ async function connect(
   return connection;
 }
 
+test('a request goes out in its newer version when the broker says that it knows it', async () => {
+  const broker = await fakeBroker(() => beat()); // says 11 of Heartbeat
+  const connection = await connect(broker);
+  for (const apiVersion of [4, 11, 12]) {
+    await connection.send({ ...heartbeat(), newer: { ...heartbeat(), apiVersion } });
+  }
+  expect(broker.requests.map(({ apiVersion }) => apiVersion)).toEqual([4, 11, heartbeat().apiVersion]);
+});
+
 describe('what is used of kafkajs', () => {
   test('is of the version that it was read in', () => {
     const { version }: { version: string } = require('kafkajs/package.json');
