@@ -99,6 +99,7 @@ const TABLE: readonly [code: number, name: string, retriable: boolean, message: 
   [82, 'FENCED_INSTANCE_ID', false, 'another process joined with the same static member id'],
   [87, 'INVALID_RECORD', false, 'the broker refused a record of the batch'],
   [89, 'THROTTLING_QUOTA_EXCEEDED', true, 'the quota is used up'],
+  [90, 'PRODUCER_FENCED', false, 'a newer producer with the same transactional id is in use'],
   [
     100,
     'UNKNOWN_TOPIC_ID',
@@ -106,7 +107,6 @@ const TABLE: readonly [code: number, name: string, retriable: boolean, message: 
     'no topic has this id: it was deleted, or this broker has not heard of it yet',
   ],
   [103, 'INCONSISTENT_TOPIC_ID', true, 'the topic has another id: it was deleted and made anew'],
-  [90, 'PRODUCER_FENCED', false, 'a newer producer with the same transactional id is in use'],
 ];
 
 const BY_CODE = new Map<number, KafkaErrorInfo>(

@@ -250,13 +250,11 @@ export class ProtocolReader {
     return bytes.every((byte) => byte === 0) ? undefined : bytes.toString('base64url');
   }
 
-  /** A TAG_BUFFER: each tag whose number is in `known` is read by that; all others are passed over. */
-  tags(known: Readonly<Record<number, (reader: ProtocolReader) => void>> = {}): void {
+  /** A TAG_BUFFER, passed over: what is tagged is optional. */
+  tags(): void {
     for (let left = this.unsignedVarint(); left > 0; left -= 1) {
-      const tag = this.unsignedVarint();
-      const size = this.unsignedVarint();
-      const at = this.take(size, 'a tagged field');
-      known[tag]?.(new ProtocolReader(this.buffer.subarray(at, at + size)));
+      this.unsignedVarint(); // the tag
+      this.take(this.unsignedVarint(), 'a tagged field');
     }
   }
 

@@ -18,8 +18,6 @@ export interface FetchPartition {
   leaderEpoch?: number;
   /** Fetches from the topic of this id and no other of its name (KIP-516); only if all partitions of a request have one. */
   topicId?: string | undefined;
-  /** Of the record before `fetchOffset`: the broker says when its log is another one there (KIP-595). -1 or absent: not known. */
-  lastFetchedEpoch?: number | undefined;
 }
 
 export interface FetchedPartition {
@@ -33,8 +31,6 @@ export interface FetchedPartition {
   abortedTransactions: { producerId: bigint; firstOffset: number }[];
   /** Node id of the replica to fetch from instead (KIP-392), -1 when there is none. */
   preferredReadReplica: number;
-  /** Where the broker's log and that of `lastFetchedEpoch` part, when they do; there are no records then. */
-  divergesAt?: number | undefined;
   /** Raw record set, a view of the answer. The last batch may be cut off. */
   records: Uint8Array;
 }
@@ -123,11 +119,7 @@ function fetchById(options: FetchRequestOptions): KafkaRequest<FetchAnswer> {
             .int32(p.partition)
             .int32(p.leaderEpoch ?? -1)
             .int64(p.fetchOffset);
-          writer
-            .int32(p.lastFetchedEpoch ?? -1)
-            .int64(-1)
-            .int32(p.maxBytes)
-            .noTags();
+          writer.int32(-1).int64(-1).int32(p.maxBytes).noTags();
         });
         writer.noTags();
       });
@@ -154,8 +146,6 @@ function fetchById(options: FetchRequestOptions): KafkaRequest<FetchAnswer> {
   };
 }
 
-const DIVERGING_EPOCH_TAG = 0;
-
 function fetchedPartition(reader: ProtocolReader, topic: string): FetchedPartition {
   const fetched: FetchedPartition = {
     topic,
@@ -172,11 +162,6 @@ function fetchedPartition(reader: ProtocolReader, topic: string): FetchedPartiti
     preferredReadReplica: reader.int32(),
     records: reader.compactBytes(),
   };
-  reader.tags({
-    [DIVERGING_EPOCH_TAG]: (tag) => {
-      tag.int32(); // epoch
-      fetched.divergesAt = tag.int64();
-    },
-  });
+  reader.tags();
   return fetched;
 }

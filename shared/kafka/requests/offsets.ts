@@ -9,8 +9,6 @@ export interface OffsetToCommit {
   offset: number;
   /** At most the broker's `offset.metadata.max.bytes`, 4,096 by default. */
   metadata: string;
-  /** Of the record before the offset, so that a later reader can tell whether the log was cut off since (KIP-320). */
-  leaderEpoch?: number | undefined;
 }
 
 export interface PartitionError {
@@ -31,11 +29,7 @@ export function offsetCommitRequest(
       writer.string(options.memberId).nullableString(options.groupInstanceId);
       writer.array(byTopic(options.offsets), ([topic, offsets]) => {
         writer.string(topic).array(offsets, (o) => {
-          writer
-            .int32(o.partition)
-            .int64(o.offset)
-            .int32(o.leaderEpoch ?? -1)
-            .nullableString(o.metadata);
+          writer.int32(o.partition).int64(o.offset).int32(-1).nullableString(o.metadata);
         });
       });
     },
@@ -57,8 +51,6 @@ export interface CommittedOffset {
   /** -1 when the group has never committed for this partition. */
   offset: number;
   metadata: string;
-  /** As it was committed; -1 or absent when it is not known. */
-  leaderEpoch?: number | undefined;
   errorCode: number;
 }
 
@@ -84,9 +76,8 @@ export function offsetFetchRequest(options: {
           return reader.array((): CommittedOffset => {
             const partition = reader.int32();
             const offset = reader.int64();
-            const leaderEpoch = reader.int32();
-            const metadata = reader.string();
-            return { topic, partition, offset, metadata, leaderEpoch, errorCode: reader.int16() };
+            reader.int32(); // leader epoch
+            return { topic, partition, offset, metadata: reader.string(), errorCode: reader.int16() };
           });
         })
         .flat();

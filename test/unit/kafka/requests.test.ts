@@ -177,8 +177,8 @@ const ANSWERS: Record<string, unknown> = {
   'offset-fetch': {
     errorCode: 0,
     offsets: [
-      { topic: 'logs', partition: 1, offset: 99, metadata: '{"end":120}', leaderEpoch: -1, errorCode: 0 },
-      { topic: 'logs', partition: 2, offset: -1, metadata: '', leaderEpoch: -1, errorCode: 0 },
+      { topic: 'logs', partition: 1, offset: 99, metadata: '{"end":120}', errorCode: 0 },
+      { topic: 'logs', partition: 2, offset: -1, metadata: '', errorCode: 0 },
     ],
   },
   'find-coordinator': { errorCode: 0, errorMessage: 'NONE', nodeId: 2, host: 'kafka-2', port: 9093 },

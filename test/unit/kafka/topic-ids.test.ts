@@ -11,7 +11,7 @@ const TOPIC_ID = 'AAECAwQFBgcICQoLDA0ODw';
 const HEADER_END = Buffer.from([0]);
 
 const partitions = [
-  { topic: 'logs', partition: 0, fetchOffset: 42, maxBytes: 65_536, leaderEpoch: 17, lastFetchedEpoch: 16 },
+  { topic: 'logs', partition: 0, fetchOffset: 42, maxBytes: 65_536, leaderEpoch: 17 },
   { topic: 'logs', partition: 9, fetchOffset: 0, maxBytes: 1 },
 ];
 const fetchOptions = {
@@ -84,7 +84,6 @@ const ANSWERS: Record<string, unknown> = {
         abortedTransactions: [],
         preferredReadReplica: -1,
         records: Buffer.alloc(0),
-        divergesAt: 40,
       },
     ],
   },
