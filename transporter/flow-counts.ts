@@ -29,7 +29,11 @@ export function flowCounts(metrics: TransporterMetrics, topic: string): FlowCoun
     },
     cut: (reason) => metrics.chunkCuts.inc({ topic, reason }),
     intent: () => metrics.intents.inc({ topic }),
-    lost: (offsets) => metrics.lostOffsets.inc({ topic }, offsets),
+    lost: (offsets) => {
+      if (offsets === 0) return;
+      metrics.losses.inc({ topic });
+      metrics.lostOffsets.inc({ topic }, offsets);
+    },
     replayed: () => metrics.replays.inc({ topic }),
     stored: ({ objects, objectBytes, records }, late) => {
       metrics.objects.inc({ topic }, objects.length);

@@ -66,6 +66,13 @@ export const TRANSPORTER_METRICS = {
     unit: 'offsets',
     labels: ['topic'],
   },
+  losses: {
+    type: 'counter',
+    name: 'skald_transporter_losses_total',
+    help: 'Times that Kafka deleted offsets of a partition, or a whole topic, before they were carried.',
+    unit: 'losses',
+    labels: ['topic'],
+  },
   quarantinedRecords: {
     type: 'counter',
     name: 'skald_transporter_quarantined_records_total',

@@ -115,7 +115,9 @@ export function createCommitQueue(options: CommitQueueOptions): CommitQueue {
     const where = { topic, partition, kafkaCode: errorCode };
     if (HOPELESS.has(errorCode)) {
       waiting.delete(key);
-      entry.reject(new SkaldError('KAFKA_REFUSED', `Commit of ${key}: ${name}, ${message}.`, { where }));
+      const bytes = Buffer.byteLength(entry.offset.metadata);
+      const text = `Commit of ${key}: ${name}, ${message}. The intent has ${bytes} bytes: raise the setting to 4096, its default, or use fewer columns; then restart.`;
+      entry.reject(new SkaldError('KAFKA_REFUSED', text, { where }));
       return;
     }
     failures += 1;

@@ -193,6 +193,7 @@ export function createGatherer(options: GathererOptions): Gatherer {
       startJob();
       if (openedAtMs === Infinity) noteOpened();
       position = offset;
+      startJob(); // of the gap: the batch that comes next may begin in it, with records that are deleted
     },
     flush: () => {
       startJob();

@@ -153,6 +153,17 @@ describe('createCommitQueue', () => {
     expect(done).toEqual(['KAFKA_REFUSED', '0@5']);
   });
 
+  it('names the setting of the broker that is too small for an intent, and says what to do', async () => {
+    const { clock, queue } = stage([() => [12]]);
+    const offset = at(0, 5, 'x'.repeat(700));
+    const refused = queue.commit(offset, new AbortController().signal).catch((error: unknown) => error);
+    queue.resume(member(1));
+    await clock.advance(1000);
+    expect(String(await refused)).toMatch(
+      /t\/0: OFFSET_METADATA_TOO_LARGE.*offset\.metadata\.max\.bytes.*700 bytes.*raise the setting/,
+    );
+  });
+
   it('forgets the commit of a partition that is gone', async () => {
     const { clock, queue, commit, requests, done } = stage([]);
     const gone = new AbortController();

@@ -329,4 +329,12 @@ describe('createGatherer', () => {
     await gatherer.flush();
     expect(gatherer.cut()).toMatchObject({ start: 0, end: 4, records: 4 });
   });
+
+  it('carries nothing of what it was told to skip, when the next batch begins in it', async () => {
+    const { gatherer } = stage();
+    gatherer.skipTo(3);
+    gatherer.take(answer(await batchAt(0, ['a', 'b', 'c', 'd', 'e'])));
+    await gatherer.flush();
+    expect(textOf(gatherer.cut())).toEqual(['d\ne\n']);
+  });
 });
