@@ -22,7 +22,7 @@ import { createPartitionProgress } from './complete/partition-progress.ts';
 import { decodeProgress, encodeProgress, type Progress } from './complete/progress.ts';
 import type { Decoder } from './decode/decoder.ts';
 import type { Growth } from './decode/growth.ts';
-import type { LogToCarry } from './committed-log.ts';
+import { cutOffLog, type LogToCarry } from './committed-log.ts';
 import type { FetchTarget } from './fetch/cursor.ts';
 import type { AskLogOffset } from './fetch/log-offsets.ts';
 import { createOutOfRange } from './fetch/out-of-range.ts';
@@ -87,7 +87,7 @@ interface Position {
  * signal.
  */
 export function carryPartition(
-  { committed: found, log, startFrom }: LogToCarry,
+  { committed: found, topicId, log: foundLog, startFrom }: LogToCarry,
   account: MemoryAccount,
   signal: AbortSignal,
   options: CarryOptions,
@@ -111,7 +111,8 @@ export function carryPartition(
   let isPressed = false;
   let isAskingRange = false;
   /** The log is another one than the committed offset is of: go on from here as if new. */
-  let moveTo: number | undefined;
+  let moveTo: { offset: number; log: string } | undefined;
+  let log = foundLog;
 
   const notify = (): void => {
     changed.notify();
@@ -254,10 +255,11 @@ export function carryPartition(
     if (intent !== undefined) counts.intent();
   };
 
-  const move = async (offset: number): Promise<number> => {
-    await commit(offset);
+  const move = async (to: NonNullable<typeof moveTo>): Promise<number> => {
+    ({ log } = to);
+    await commit(to.offset);
     moveTo = undefined;
-    return offset;
+    return to.offset;
   };
 
   const resolveRange = async (current: Gatherer): Promise<void> => {
@@ -265,7 +267,9 @@ export function carryPartition(
     try {
       const advice = await outOfRange.advise(current.position, signal);
       if (advice.kind === 'skip') current.skipTo(Math.min(advice.to, replayEnd ?? advice.to));
-      if (advice.kind === 'move') moveTo = advice.to;
+      if (advice.kind === 'move') {
+        moveTo = { offset: advice.to, log: cutOffLog(topicId, current.position) };
+      }
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {
@@ -292,7 +296,7 @@ export function carryPartition(
   };
 
   return {
-    topicId: log,
+    topicId,
     get state() {
       return state;
     },

@@ -7,7 +7,9 @@ import { SETTLE_MS, type TopicsSeen } from './topics-seen.ts';
 
 /** What to carry: which log, and from where. */
 export interface LogToCarry {
-  /** See Progress; undefined where brokers have no ids. */
+  /** Undefined where brokers have no ids. */
+  topicId: string | undefined;
+  /** See Progress: the topic's id, and more when the log was cut off. */
   log: string | undefined;
   /** What the group has committed of this very log. */
   committed: CommittedOffset;
@@ -41,7 +43,7 @@ export async function committedLog(
   const { log: committedTo } = decodeProgress(found.metadata);
   let log = await topicId(topic, options, signal);
   const isAnother = (): boolean =>
-    found.offset >= 0 && committedTo !== undefined && log !== undefined && log !== committedTo;
+    found.offset >= 0 && committedTo !== undefined && log !== undefined && topicIdOf(committedTo) !== log;
   if (isAnother()) {
     await clock.sleep(2 * SETTLE_MS, signal); // the broker that told us the id may be behind
     signal.throwIfAborted();
@@ -49,13 +51,13 @@ export async function committedLog(
   }
   if (!isAnother()) {
     const startFrom = options.topicsSeen.isNew(found) ? 'earliest' : options.startFrom;
-    return { log, committed: found, startFrom };
+    return { topicId: log, log: committedTo ?? log, committed: found, startFrom };
   }
   logger.warn(
     { topic, partition, committedOffset: found.offset },
     'the topic was deleted and made anew: its committed offset is of the log before, and the new one is carried from its beginning',
   );
-  return { log, committed: { ...found, offset: -1, metadata: '' }, startFrom: 'earliest' };
+  return { topicId: log, log, committed: { ...found, offset: -1, metadata: '' }, startFrom: 'earliest' };
 }
 
 async function topicId(
@@ -69,4 +71,13 @@ async function topicId(
     if (found !== undefined) return found.topicId;
     await clock.sleep(backoffMs(looks, BACKOFF, random), signal);
   }
+}
+
+/** The name of what a log is after it was found to end before `position`: other records get those offsets. */
+export function cutOffLog(topicId: string | undefined, position: number): string {
+  return `${topicId ?? ''}.${position}`;
+}
+
+function topicIdOf(log: string): string {
+  return log.split('.')[0]!;
 }

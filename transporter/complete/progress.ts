@@ -18,7 +18,8 @@ export interface Progress {
   marked?: number | undefined;
   /**
    * Which log the offset is of: the id of the topic (KIP-516), which is another one when the topic was deleted and
-   * made anew. Undefined from brokers that have no ids.
+   * made anew; and behind a dot, when the log was cut off, the offset that it did not have any more. Undefined from
+   * brokers that have no ids.
    */
   log?: string | undefined;
 }
@@ -26,7 +27,7 @@ export interface Progress {
 /** Years beyond 9999 are no times of ours; and so many digits fit into the metadata. */
 const timeMs = z.int().nonnegative().max(253_402_300_799_999);
 
-/** A topic's id in base64url has 22. */
+/** A topic's id in base64url has 22, an offset at most 16 digits. */
 const MAX_LOG_CHARS = 40;
 
 const progressSchema = z.object({

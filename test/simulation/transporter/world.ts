@@ -95,7 +95,7 @@ export function createWorld(seed: number, size: { partitions: number }, logger: 
       .every(
         ({ partition, offset, metadata }) =>
           offset === partitions[partition]!.end &&
-          metadata.includes(`"${topicId}"`) &&
+          metadata.includes(`"${topicId}`) &&
           !metadata.includes('"skald"'),
       );
   };
@@ -140,6 +140,13 @@ export function createWorld(seed: number, size: { partitions: number }, logger: 
       partitions.splice(0, partitions.length, ...partitions.map((_, p) => simPartition((p % 3) + 1)));
       topicId = `topic-${Number(topicId.slice('topic-'.length)) + 1}`;
       if (options.forgetOffsets) group.forgetOffsets();
+    },
+    /** A replica without what is from `offset` on becomes leader. */
+    cutOff: (partition: number, offset: number) => {
+      const log = partitions[partition]!;
+      log.batches = log.batches.filter(({ lastOffset }) => lastOffset < offset);
+      log.end = (log.batches.at(-1)?.lastOffset ?? -1) + 1;
+      log.leaderEpoch += 1;
     },
     moveLeader: (partition: number) => {
       const log = partitions[partition]!;
