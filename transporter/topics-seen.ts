@@ -60,7 +60,7 @@ export function createTopicsSeen(): TopicsSeen {
       return [];
     }
     if (known.candidate?.topicId !== topicId) known.candidate = { topicId, sinceMs: nowMs };
-    if (nowMs - known.candidate!.sinceMs < SETTLE_MS) return [];
+    if (nowMs - known.candidate.sinceMs < SETTLE_MS) return [];
     Object.assign(known, { topicId, firstPartitions: 0, isDeleted: false, candidate: undefined });
     return [...deleted, { topic, kind: 'made-anew' }];
   };
