@@ -222,7 +222,13 @@ it('a bucket vanishes while records flow and comes back: said once, fetching sto
     proxy,
     bucket,
     store: ['maxConcurrentUploads: 2', 'maxAttempts: 2'],
-    settings: ['limits:', '  memoryBytes: 256MiB', '  decodeThreads: 1', 'fetch:', '  maxBytes: 8MiB'],
+    settings: [
+      'limits:',
+      '  memoryBytes: 256MiB',
+      '  decodeThreads: 1',
+      'fetch:',
+      '  maxPartitionBytes: 1MiB',
+    ],
     chunk: ['maxBytes: 2MiB', 'maxAgeMs: 1s'],
     partitions: 4,
   });
@@ -232,7 +238,7 @@ it('a bucket vanishes while records flow and comes back: said once, fetching sto
     what: 'the worker is ready',
   });
   await client.send(new DeleteBucketCommand({ Bucket: bucket }));
-  for (const partition of [0, 1, 2, 3]) await produce(partition, 16 * 1024);
+  for (const partition of [0, 1, 2, 3]) await produce(partition, 8 * 1024);
   await waitFor(() => worker.stderr().includes('objects cannot be stored'), {
     timeoutMs: PATIENCE_MS,
     what: 'the worker complains',
@@ -245,11 +251,11 @@ it('a bucket vanishes while records flow and comes back: said once, fetching sto
       metrics = await get('/metrics');
       const bytes = metricIn(metrics, 'skald_transporter_fetched_bytes_total');
       fetched = { bytes, looks: bytes === fetched.bytes ? fetched.looks + 1 : 0 };
-      return bytes > 8 * MIB && fetched.looks === 20;
+      return bytes > 4 * MIB && fetched.looks === 20;
     },
     { timeoutMs: PATIENCE_MS, what: 'nothing more is fetched' },
   );
-  expect(fetched.bytes).toBeLessThan(32 * MIB); // of 64
+  expect(fetched.bytes).toBeLessThan(28 * MIB); // of 32
   expect(metricIn(metrics, 'skald_transporter_waiting_objects')).toBeGreaterThan(0);
   expect(metricIn(metrics, 'skald_transporter_waiting_objects_seconds')).toBeGreaterThan(0);
   expect(metricIn(metrics, 'skald_transporter_memory_bytes')).toBeLessThanOrEqual(
@@ -261,7 +267,11 @@ it('a bucket vanishes while records flow and comes back: said once, fetching sto
   expect(await count()).toEqual(EACH_ONCE);
   expect(await unfinishedUploads('', bucket)).toEqual([]);
   expect(await get('/readyz')).toContain('"ok":true');
-  const complaints = worker.stderr().match(/^.*objects cannot be stored.*$/gm) ?? [];
+  // On a slow machine it lasts until it is said again, with how often it came.
+  const complaints = worker
+    .stderr()
+    .split('\n')
+    .filter((line) => line.includes('objects cannot be stored') && !line.includes('"repeated"'));
   expect(complaints).toHaveLength(1);
   expect(metricIn(await get('/metrics'), 'skald_transporter_waiting_objects')).toBe(0);
 }, 240_000);
@@ -295,7 +305,7 @@ it('uploads that a stopped and a killed worker had under way are dropped, and th
   const proxy = await faultProxy();
   const { produce, start, carried, count, prefix } = await stage({
     proxy,
-    settings: ['shutdownTimeoutMs: 100ms'],
+    settings: ['shutdownTimeoutMs: 2s'],
     chunk: ['maxBytes: 5.5MiB', 'maxAgeMs: 1h'],
   });
   await produce(0, 6 * 1024);
