@@ -1,12 +1,7 @@
 /** Whole workers on a store that fails in every way that the fault proxy knows; at the end every record is counted. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  CreateBucketCommand,
-  DeleteBucketCommand,
-  ListMultipartUploadsCommand,
-  S3Client,
-} from '@aws-sdk/client-s3';
+import { CreateBucketCommand, DeleteBucketCommand } from '@aws-sdk/client-s3';
 import { expect, it, onTestFinished } from 'vitest';
 import { findFreePorts } from '../../../scripts/stack/ports.ts';
 import { startSkald } from '../../support/run-skald.ts';
@@ -25,8 +20,8 @@ import {
   type S3Operation,
   silence,
   stallBody,
-  startS3FaultProxy,
 } from '../../support/s3-fault-proxy.ts';
+import { sharedS3Client, sharedS3FaultProxy, unfinishedUploads } from '../../support/shared-s3.ts';
 import { freshPrefix, freshTopic, sharedStack } from '../../support/shared-stack.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 import { uniqueName } from '../../support/unique-name.ts';
@@ -68,25 +63,6 @@ const FAULTS_OF: Partial<Record<S3Operation, Readonly<Record<string, Fault>>>> =
     'error in a 200': errorIn200,
   },
 };
-
-async function faultProxy(): Promise<S3FaultProxy> {
-  const proxy = await startS3FaultProxy(sharedStack().s3.endpoint);
-  onTestFinished(() => proxy.close());
-  return proxy;
-}
-
-function s3Client(): S3Client {
-  const { s3 } = sharedStack();
-  const client = new S3Client({ ...s3, credentials: s3, forcePathStyle: true });
-  onTestFinished(() => client.destroy());
-  return client;
-}
-
-/** Keys of what was begun and never completed. */
-async function unfinishedUploads(prefix: string, bucket = sharedStack().s3.bucket): Promise<string[]> {
-  const listed = await s3Client().send(new ListMultipartUploadsCommand({ Bucket: bucket, Prefix: prefix }));
-  return (listed.Uploads ?? []).map(({ Key }) => Key ?? '');
-}
 
 interface Scene {
   proxy: S3FaultProxy;
@@ -130,7 +106,7 @@ async function stage({
     prefix,
     objects: ['codec: none'],
     status: `\n  port: ${port}`,
-    settings,
+    settings: ['success: false', ...settings], // only records are counted
     store: `store:\n${storeLines.map((line) => `  ${line}\n`).join('')}`,
     ...(chunk !== undefined && { chunk }),
   });
@@ -179,7 +155,7 @@ function metricIn(text: string, name: string): number {
 }
 
 it('carries each record once through every fault at every step of a put and of an upload in parts', async () => {
-  const proxy = await faultProxy();
+  const proxy = await sharedS3FaultProxy();
   for (const [operation, faults] of Object.entries(FAULTS_OF)) {
     for (const [name, fault] of Object.entries(faults)) {
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Object.entries forgets the type of its keys
@@ -214,9 +190,9 @@ it('carries each record once through every fault at every step of a put and of a
 }, 240_000);
 
 it('a bucket vanishes while records flow and comes back: said once, fetching stops, nothing is lost', async () => {
-  const proxy = await faultProxy();
+  const proxy = await sharedS3FaultProxy();
   const bucket = uniqueName('bucket');
-  const client = s3Client();
+  const client = sharedS3Client();
   await client.send(new CreateBucketCommand({ Bucket: bucket }));
   const { produce, start, carried, count, get } = await stage({
     proxy,
@@ -277,7 +253,7 @@ it('a bucket vanishes while records flow and comes back: said once, fetching sto
 }, 240_000);
 
 it('credentials expire under a running worker: said, and the file is read again until it has new ones', async () => {
-  const proxy = await faultProxy();
+  const proxy = await sharedS3FaultProxy();
   const { s3 } = sharedStack();
   const { produce, start, carried, count, directory } = await stage({ proxy, hasKeys: false });
   const credentialsFile = join(directory, 'credentials');
@@ -302,7 +278,7 @@ it('credentials expire under a running worker: said, and the file is read again 
 }, 240_000);
 
 it('uploads that a stopped and a killed worker had under way are dropped, and their records come once', async () => {
-  const proxy = await faultProxy();
+  const proxy = await sharedS3FaultProxy();
   const { produce, start, carried, count, prefix } = await stage({
     proxy,
     settings: ['shutdownTimeoutMs: 2s'],

@@ -1,11 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  CreateMultipartUploadCommand,
-  HeadObjectCommand,
-  ListMultipartUploadsCommand,
-  S3Client,
-} from '@aws-sdk/client-s3';
+import { CreateMultipartUploadCommand, HeadObjectCommand } from '@aws-sdk/client-s3';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { S3StoreConfig } from '../../../shared/config/store-config.ts';
 import type { ObjectStore } from '../../../transporter/store/object-store.ts';
@@ -15,11 +10,10 @@ import {
   type Fault,
   flipBit,
   refuse,
-  type S3FaultProxy,
   silence,
   stallBody,
-  startS3FaultProxy,
 } from '../../support/s3-fault-proxy.ts';
+import { sharedS3Client, sharedS3FaultProxy, unfinishedUploads } from '../../support/shared-s3.ts';
 import { freshPrefix, sharedStack } from '../../support/shared-stack.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 import { waitFor } from '../../support/wait-for.ts';
@@ -52,13 +46,6 @@ function open(
   return store;
 }
 
-function client(): S3Client {
-  const { s3 } = sharedStack();
-  const s3Client = new S3Client({ ...s3, credentials: s3, forcePathStyle: true });
-  onTestFinished(() => s3Client.destroy());
-  return s3Client;
-}
-
 const stored = (key: string): Promise<Buffer> =>
   readFile(join(sharedStack().objectsDir, sharedStack().s3.bucket, key));
 
@@ -73,7 +60,9 @@ describe('openS3Store', () => {
     expect(await store.put(key, [Buffer.from('another version')], other)).toEqual(options.metadata);
     expect(await store.describe(key)).toEqual(options.metadata);
     expect((await stored(key)).toString()).toBe('onetwo');
-    const head = await client().send(new HeadObjectCommand({ Bucket: sharedStack().s3.bucket, Key: key }));
+    const head = await sharedS3Client().send(
+      new HeadObjectCommand({ Bucket: sharedStack().s3.bucket, Key: key }),
+    );
     expect(head).toMatchObject({
       ContentType: 'application/zstd',
       Metadata: { 'skald-records': '12' },
@@ -83,7 +72,7 @@ describe('openS3Store', () => {
 
   it('puts a large object in parts, whose borders are not those of the frames, and leaves nothing unfinished', async () => {
     const key = `${freshPrefix()}/large.log.zst`;
-    const proxy = await faultProxy();
+    const proxy = await sharedS3FaultProxy();
     const store = open({ endpoint: proxy.endpoint });
     const frames = Array.from({ length: 23 }, (_, i) => Buffer.alloc(MIB - 7 * i, i));
     expect(await store.put(key, frames, options)).toBeUndefined();
@@ -96,21 +85,18 @@ describe('openS3Store', () => {
     const other = { ...options, metadata: { 'skald-records': '7' } };
     expect(await store.put(key, frames.toReversed(), other)).toEqual(options.metadata);
     expect((await stored(key)).equals(Buffer.concat(frames))).toBe(true);
-    const { s3 } = sharedStack();
-    const listed = await client().send(new ListMultipartUploadsCommand({ Bucket: s3.bucket, Prefix: key }));
-    expect(listed.Uploads ?? []).toEqual([]);
+    expect(await unfinishedUploads(key)).toEqual([]);
   });
 
   it('drops the unfinished upload of a dead owner under one name only', async () => {
     const { bucket } = sharedStack().s3;
     const prefix = freshPrefix();
-    const s3 = client();
+    const s3 = sharedS3Client();
     for (const name of ['0-5.log', '0-50.log']) {
       await s3.send(new CreateMultipartUploadCommand({ Bucket: bucket, Key: `${prefix}/${name}` }));
     }
     await open().abortUnfinished(`${prefix}/0-5.log`);
-    const listed = await s3.send(new ListMultipartUploadsCommand({ Bucket: bucket, Prefix: prefix }));
-    expect((listed.Uploads ?? []).map(({ Key }) => Key)).toEqual([`${prefix}/0-50.log`]);
+    expect(await unfinishedUploads(prefix)).toEqual([`${prefix}/0-50.log`]);
     await open().abortUnfinished(`${prefix}/0-50.log`);
   });
 
@@ -125,7 +111,7 @@ describe('openS3Store', () => {
   });
 
   it('tries again on 503 SlowDown with fewer requests at once, and reports what still fails after its attempts', async () => {
-    const proxy = await faultProxy();
+    const proxy = await sharedS3FaultProxy();
     const failures: string[] = [];
     const slots: number[] = [];
     const store = open(
@@ -147,7 +133,7 @@ describe('openS3Store', () => {
     ['never answers', silence],
     ['answers with a head and no body', stallBody],
   ])('gives up on a store that %s, and at once when the partition is gone', async (_, fault) => {
-    const proxy = await faultProxy();
+    const proxy = await sharedS3FaultProxy();
     proxy.strike({ name: 'quiet', fault });
     const key = `${freshPrefix()}/quiet`;
     const store = open({ endpoint: proxy.endpoint, requestTimeoutMs: 300, maxAttempts: 1 });
@@ -165,7 +151,7 @@ describe('openS3Store', () => {
     ['a part', 'UploadPart'],
     ['an object', 'PutObject'],
   ] as const)('does not take a success for %s stored that no store has given', async (_, operation) => {
-    const proxy = await faultProxy();
+    const proxy = await sharedS3FaultProxy();
     proxy.strike({ name: 'a page', fault: emptySuccess, operation });
     const content = Buffer.alloc(operation === 'PutObject' ? 10 : 16 * MIB, 'x');
     const key = `${freshPrefix()}/nowhere`;
@@ -175,7 +161,7 @@ describe('openS3Store', () => {
   });
 
   it('does not believe in objects, or in their absence, on the word of somebody else', async () => {
-    const proxy = await faultProxy();
+    const proxy = await sharedS3FaultProxy();
     proxy.strike({ name: 'a page', fault: emptySuccess });
     const store = open({ endpoint: proxy.endpoint });
     await expect(store.describe('some/key')).rejects.toMatchObject({ code: 'STORE_FAILED' });
@@ -183,7 +169,7 @@ describe('openS3Store', () => {
   });
 
   it('touches no object when an upload begins without an id', async () => {
-    const proxy = await faultProxy();
+    const proxy = await sharedS3FaultProxy();
     const key = `${freshPrefix()}/precious`;
     await open().put(key, [Buffer.from('what is there')], options);
     proxy.strike({ name: 'a page', fault: emptySuccess, operation: 'CreateMultipartUpload' });
@@ -194,7 +180,7 @@ describe('openS3Store', () => {
   });
 
   it('compares the checksum that the store has computed', async () => {
-    const proxy = await faultProxy();
+    const proxy = await sharedS3FaultProxy();
     const storedWith =
       (checksum: string): Fault =>
       ({ response }) => {
@@ -210,7 +196,7 @@ describe('openS3Store', () => {
   });
 
   it('is refused by the store when a bit turns on the way, and writes nothing', async () => {
-    const proxy = await faultProxy();
+    const proxy = await sharedS3FaultProxy();
     proxy.strike({ name: 'flip', fault: flipBit });
     const key = `${freshPrefix()}/turned`;
     const put = open({ endpoint: proxy.endpoint }).put(key, [Buffer.from('content')], options);
@@ -242,7 +228,7 @@ describe('what the settings ask for', () => {
     ['PutObject', 10],
     ['CreateMultipartUpload', 16 * MIB],
   ] as const)('is on the wire with %s', async (operation, bytes) => {
-    const proxy = await faultProxy();
+    const proxy = await sharedS3FaultProxy();
     // The stack's store knows neither keys nor classes: what matters is what it is asked.
     proxy.strike({ name: 'seen', operation, fault: refuse(400, 'InvalidRequest') });
     const store = open({ endpoint: proxy.endpoint, ...settings });
@@ -253,7 +239,7 @@ describe('what the settings ask for', () => {
   });
 
   it('is encryption with the keys of S3, too, and nothing that was not set', async () => {
-    const proxy = await faultProxy();
+    const proxy = await sharedS3FaultProxy();
     const asked = async (overrides: Partial<S3StoreConfig>): Promise<string[]> => {
       proxy.strike({ name: 'seen', fault: refuse(400, 'InvalidRequest'), times: 1 });
       const put = open({ endpoint: proxy.endpoint, ...overrides }).put('k', [Buffer.from('a')], options);
@@ -282,7 +268,7 @@ describe('who asks, and when', () => {
     vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', credentialsFile);
     onTestFinished(() => void vi.unstubAllEnvs());
     await rotate('an-old-one');
-    const proxy = await faultProxy();
+    const proxy = await sharedS3FaultProxy();
     const store = openS3Store({ ...rest, endpoint: proxy.endpoint });
     onTestFinished(() => store.close());
     // The store knows only one key, so the first look is made to succeed with the other.
@@ -300,7 +286,7 @@ describe('who asks, and when', () => {
     for (const hours of [2, -2]) {
       vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + hours * 3_600_000 });
       const key = `${freshPrefix()}/skewed`;
-      const proxy = await faultProxy();
+      const proxy = await sharedS3FaultProxy();
       await open({ endpoint: proxy.endpoint }).put(key, [Buffer.from('a')], options);
       vi.useRealTimers();
       expect((await stored(key)).toString()).toBe('a');
@@ -315,26 +301,21 @@ describe('an upload in parts that is given up', () => {
     ['while a part is on its way', 'UploadPart', silence],
     ['while it is completed', 'CompleteMultipartUpload', silence],
   ] as const)('is dropped %s', async (_, operation, fault) => {
-    const proxy = await faultProxy();
+    const proxy = await sharedS3FaultProxy();
     proxy.strike({ name: 'held', operation, fault });
     const key = `${freshPrefix()}/given-up`;
     const gone = new AbortController();
     const store = open({ endpoint: proxy.endpoint });
     const put = store.put(key, [Buffer.alloc(16 * MIB)], { ...options, signal: gone.signal });
     put.catch(() => {});
-    const unfinished = async (): Promise<number> => {
-      const Bucket = sharedStack().s3.bucket;
-      const listed = await client().send(new ListMultipartUploadsCommand({ Bucket, Prefix: key }));
-      return (listed.Uploads ?? []).length;
-    };
     const isHeld = (): boolean => proxy.requests.some((request) => request.fault === 'held');
-    await waitFor(async () => isHeld() && (await unfinished()) === 1, {
+    await waitFor(async () => isHeld() && (await unfinishedUploads(key)).length === 1, {
       timeoutMs: 90_000,
       what: 'the upload is under way',
     });
     gone.abort(new Error('gone'));
     await store.close();
-    expect(await unfinished()).toBe(0);
+    expect(await unfinishedUploads(key)).toEqual([]);
     await expect(put).rejects.toThrow('gone');
   });
 });
@@ -342,10 +323,4 @@ describe('an upload in parts that is given up', () => {
 /** The store does as it is asked, and nobody hears of it. */
 async function loseAnswerQuietly({ pass }: Parameters<Fault>[0]): Promise<void> {
   await pass();
-}
-
-async function faultProxy(): Promise<S3FaultProxy> {
-  const proxy = await startS3FaultProxy(sharedStack().s3.endpoint);
-  onTestFinished(() => proxy.close());
-  return proxy;
 }
