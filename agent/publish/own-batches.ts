@@ -3,7 +3,7 @@ import { type decompressRecords, findProvenance } from '../../shared/wire/decode
 import type { Provenance, ProvenanceRange } from '../../shared/wire/provenance.ts';
 import { type BatchHeader, verifyBatch } from '../../shared/wire/record-batch.ts';
 import { walkRecords } from '../../shared/wire/walk-records.ts';
-import type { Intent } from '../checkpoint/entries.ts';
+import type { Intent, IntentRange } from '../checkpoint/entries.ts';
 
 export interface OwnBatch {
   partition: number;
@@ -69,20 +69,34 @@ export function ownBatches(
   };
 }
 
+function isSameRange(range: IntentRange, other: ProvenanceRange): boolean {
+  return (
+    range.file === other.fileId &&
+    range.start === other.start &&
+    range.end === other.end &&
+    range.crc32c === other.crc32c
+  );
+}
+
 /** Whether `found` is the batch of `intent`: the same bytes of the same files, under whatever identity. */
 export function isBatchOf(intent: Intent, found: OwnBatch): boolean {
   return (
     intent.records === found.records &&
-    intent.keying?.slot === found.slot &&
     intent.ranges.length === found.ranges.length &&
-    intent.ranges.every((range, i) => {
-      const other = found.ranges[i]!;
-      return (
-        range.file === other.fileId &&
-        range.start === other.start &&
-        range.end === other.end &&
-        range.crc32c === other.crc32c
-      );
-    })
+    holdsAllOf(intent, found)
   );
+}
+
+/** Whether `found` has every line of `intent`, which may be what is left of the batch that was found. */
+export function holdsAllOf(intent: Intent, found: OwnBatch): boolean {
+  return (
+    intent.keying?.slot === found.slot &&
+    intent.records <= found.records &&
+    intent.ranges.every((range) => found.ranges.some((other) => isSameRange(range, other)))
+  );
+}
+
+/** The ranges of `intent` that `found` does not have. */
+export function rangesOutside(intent: Intent, found: OwnBatch): Intent['ranges'] {
+  return intent.ranges.filter((range) => !found.ranges.some((other) => isSameRange(range, other)));
 }

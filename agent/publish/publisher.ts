@@ -14,6 +14,7 @@ import {
   type IdentityLoss,
   type PartitionSender,
   partitionSender,
+  type PartitionSenderOptions,
   type SealedBatch,
 } from './partition-sender.ts';
 import type { Partitioner } from './partitioner.ts';
@@ -23,8 +24,10 @@ import { newProducerId } from './producer-id.ts';
 import { producerMemory } from './producer-memory.ts';
 import type { ReidentifyOptions } from './reidentify.ts';
 import { windowReplacer } from './replace-window.ts';
-import { type ReplayOutcome, resume } from './resume.ts';
+import type { ReplayOutcome } from './open-batches.ts';
+import { resume } from './resume.ts';
 import { type BatchSettings, sealPart } from './seal.ts';
+import type { SettleOptions } from './settle.ts';
 import type { TopicView } from './topic-view.ts';
 
 export interface PublishedBatch {
@@ -138,13 +141,29 @@ export function createPublisher(options: PublisherOptions): Publisher {
     madeProgress();
   };
 
-  const senderOf = (partition: number): PartitionSender => {
-    const known = senders.get(partition);
-    if (known !== undefined) return known;
-    const sender: PartitionSender = partitionSender({
+  const newSender = (
+    partition: number,
+    told: Pick<PartitionSenderOptions, 'onAcknowledged' | 'onIdentityLoss' | 'isStale'>,
+  ): PartitionSender =>
+    partitionSender({
+      ...told,
       partition,
       maxInFlight: options.maxInFlight,
       produce: (bytes) => produce(partition, bytes),
+      onError: (code) => options.onError(code),
+      refresh: () => topicWatch.refresh(),
+      isGone: () => !(topicWatch.view?.partitions.some((p) => p.partition === partition) ?? true),
+      clock,
+      random,
+      log: options.log,
+      signal,
+    });
+
+  const senderOf = (partition: number): PartitionSender => {
+    const known = senders.get(partition);
+    if (known !== undefined) return known;
+    const sender: PartitionSender = newSender(partition, {
+      isStale,
       onAcknowledged: acknowledged,
       onIdentityLoss: (loss, batches) => {
         replaceBatches(sender, partition, loss, batches).catch((error: unknown) => {
@@ -154,18 +173,23 @@ export function createPublisher(options: PublisherOptions): Publisher {
           );
         });
       },
-      onError: (code) => options.onError(code),
-      refresh: () => topicWatch.refresh(),
-      isGone: () => !(topicWatch.view?.partitions.some((p) => p.partition === partition) ?? true),
-      isStale,
-      clock,
-      random,
-      log: options.log,
-      signal,
     });
     senders.set(partition, sender);
     return sender;
   };
+
+  /** For a batch that the partition does not have, by a read of it; while nothing else is on its way there. */
+  const judge: SettleOptions['judge'] = (batch) =>
+    orAborted(
+      new Promise((resolve) => {
+        newSender(batch.intent.partition, {
+          isStale: () => Promise.resolve(false),
+          onAcknowledged: (_, offset, sentMs) => resolve({ offset, sentMs }),
+          onIdentityLoss: resolve,
+        }).submit(batch);
+      }),
+      signal,
+    );
 
   const isStale = producerMemory({ cluster, topicWatch, clock });
 
@@ -311,6 +335,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
         ...options,
         newProducerId: askProducerId,
         isStale,
+        judge,
+        onTaken: (batch, { offset, sentMs }) => acknowledged(batch, offset, sentMs),
         anotherPartition,
         sendLines,
         submit: (batch) => senderOf(batch.intent.partition).submit(batch),

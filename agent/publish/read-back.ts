@@ -8,7 +8,7 @@ import type { Logger } from '../../shared/telemetry/logger.ts';
 import type { RepeatedLog } from '../../shared/telemetry/repeated-log.ts';
 import type { Journal } from '../checkpoint/journal.ts';
 import type { Intent } from '../checkpoint/entries.ts';
-import { type Decompress, isBatchOf, ownBatches } from './own-batches.ts';
+import { type Decompress, holdsAllOf, type OwnBatch, ownBatches } from './own-batches.ts';
 import { type ReadBudget, readForward, type Shortfall } from './read-forward.ts';
 import type { TopicWatch } from './topic-view.ts';
 
@@ -25,8 +25,8 @@ export interface ReadBackOptions {
 }
 
 export interface ReadBack {
-  /** Offsets of those that are there, by the number of their intent. */
-  found: Map<number, number>;
+  /** What holds those that are there, by the number of their intent. */
+  found: Map<number, OwnBatch>;
   /** Set when the partition could not be read to its end: the others may be there or not. */
   shortfall: Shortfall | undefined;
   /** For the next read of the partition that looks for the rest of these. */
@@ -42,7 +42,7 @@ export async function readBack(
   readTo?: number,
 ): Promise<ReadBack> {
   const { logger } = options;
-  const found = new Map<number, number>();
+  const found = new Map<number, OwnBatch>();
   const producerIds = new Set(intents.map(({ producerId }) => producerId));
   const own = ownBatches({ producerIds }, options.decompress);
   const hint = options.journal.state.reached.get(partition);
@@ -60,8 +60,9 @@ export async function readBack(
     },
     onBatch: async (bytes, header) => {
       const batch = await own(partition, bytes, header);
-      const intent = batch && intents.find((open) => !found.has(open.n) && isBatchOf(open, batch));
-      if (intent !== undefined) found.set(intent.n, batch!.offset);
+      if (batch === undefined) return false;
+      for (const intent of intents)
+        if (!found.has(intent.n) && holdsAllOf(intent, batch)) found.set(intent.n, batch);
       return found.size === intents.length;
     },
     budget,

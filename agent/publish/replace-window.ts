@@ -41,9 +41,9 @@ export function windowReplacer(
     if (read.readTo !== undefined) readTo.set(partition, read.readTo);
     const rest: SealedBatch[] = [];
     for (const batch of batches) {
-      const offset = found.get(batch.intent.n);
-      if (offset === undefined) rest.push(batch);
-      else options.onFound(batch, offset);
+      const there = found.get(batch.intent.n);
+      if (there === undefined) rest.push(batch);
+      else options.onFound(batch, there.offset);
     }
     const records = rest.reduce((sum, { intent }) => sum + intent.records, 0);
     return { rest, unsure: shortfall === undefined ? 0 : records };

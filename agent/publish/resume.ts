@@ -2,25 +2,19 @@
  * What an earlier process left without an acknowledgement: built again byte for byte and sent first, under the identity
  * that it had, for as long as the broker can be trusted to know it. Otherwise the partition is asked.
  */
-import { messageOf } from '../../shared/errors.ts';
-import type { Intent } from '../checkpoint/entries.ts';
 import { isSameTarget } from '../checkpoint/state.ts';
-import { sealBatch } from '../../shared/wire/record-batch.ts';
 import type { SealedBatch } from './partition-sender.ts';
 import { findLostIntents, type LostIntentsOptions } from './lost-intents.ts';
-import { readBack } from './read-back.ts';
-import { type ReadBudget, readBudget } from './read-forward.ts';
-import { rangesLeft, reidentify, type ReidentifyOptions } from './reidentify.ts';
+import { decide, type Fates, type FatesOptions } from './fates.ts';
+import { sayGone } from './gone-lines.ts';
+import { groupsOf, isWhole, type OpenBatch, rebuildAll } from './open-batches.ts';
+import { readBudget } from './read-forward.ts';
+import { reidentify, type ReidentifyOptions } from './reidentify.ts';
 import type { TopicView } from './topic-view.ts';
 
-/** What became of an open intent at the start. */
-export type ReplayOutcome = 'resent' | 'found' | 'other-target' | 'source-gone' | 'unreadable';
-
-export interface ResumeOptions extends ReidentifyOptions, LostIntentsOptions {
-  isStale(intent: Intent): Promise<boolean>;
+export interface ResumeOptions extends ReidentifyOptions, LostIntentsOptions, FatesOptions {
   /** A partition for batches whose own is not there; undefined when the publisher stops first. */
   anotherPartition(): Promise<number | undefined>;
-  onReplayed(outcome: ReplayOutcome, batches: number): void;
   submit(batch: SealedBatch): void;
 }
 
@@ -45,54 +39,6 @@ export async function resume(options: ResumeOptions): Promise<void> {
   await journal.flush();
 }
 
-/** A batch as it was, or what is left of it: nothing, when all of its bytes are gone from their files. */
-interface RebuiltBatch {
-  whole: SealedBatch | undefined;
-  rest: SealedBatch | undefined;
-}
-
-type Rebuilt = Map<Intent, RebuiltBatch>;
-
-async function rebuildAll(open: readonly Intent[], options: ResumeOptions): Promise<Rebuilt> {
-  const rebuilt: Rebuilt = new Map();
-  for (const intent of open) {
-    try {
-      const whole = await rebuildOne(intent, options);
-      const isSame = whole?.intent.records === intent.records;
-      if (isSame) sealBatch(whole.bytes, intent);
-      rebuilt.set(
-        intent,
-        isSame ? { whole, rest: undefined } : { whole: undefined, rest: await restOf(intent, options) },
-      );
-    } catch (error) {
-      options.onReplayed('unreadable', 1);
-      options.logger.error(
-        { intent: intent.n, ranges: intent.ranges, err: error },
-        `a batch that was not acknowledged cannot be read again: ${messageOf(error)}. It waits for the next start of ` +
-          'the agent; let its user read the files',
-      );
-    }
-  }
-  return rebuilt;
-}
-
-/** With the count of records that it has now; without an identity. */
-async function rebuildOne(intent: Intent, options: ResumeOptions): Promise<SealedBatch | undefined> {
-  const built = await options.rebuild(intent, Infinity);
-  const part = built?.parts[0];
-  if (part === undefined || part.records === 0) return undefined;
-  const { batch: bytes, rawBytes, records } = part;
-  return { intent: { ...intent, records }, bytes, rawBytes, heldBytes: 0 };
-}
-
-/** The lines of those files of a batch that are still there. */
-async function restOf(intent: Intent, options: ResumeOptions): Promise<SealedBatch | undefined> {
-  const ranges = await rangesLeft(intent, options.rebuild);
-  return ranges.length === 0 || ranges.length === intent.ranges.length
-    ? undefined
-    : rebuildOne({ ...intent, ranges }, options);
-}
-
 /** Whether the batches were sent to another topic or cluster than the pipeline's file names now. */
 function isElsewhere({ topic, clusterId }: TopicView, { journal }: ResumeOptions): boolean {
   const { state } = journal;
@@ -102,10 +48,15 @@ function isElsewhere({ topic, clusterId }: TopicView, { journal }: ResumeOptions
 }
 
 /** Another producer may have the identity there, and other lines the sequences. */
-async function sendElsewhere(view: TopicView, rebuilt: Rebuilt, options: ResumeOptions): Promise<void> {
+async function sendElsewhere(
+  view: TopicView,
+  open: readonly OpenBatch[],
+  options: ResumeOptions,
+): Promise<void> {
   const { journal } = options;
   const there = new Set(view.partitions.map(({ partition }) => partition));
-  const batches = sendable(rebuilt, new Set(), options).map(({ batch }) => batch);
+  const fates = { there: new Set<number>(), anew: new Set<number>() };
+  const batches = sendable(open, fates, options).map(({ batch }) => batch);
   const leaveTheirs = batches.some(({ intent }) => !there.has(intent.partition));
   const another = leaveTheirs ? await options.anotherPartition() : -1;
   if (another === undefined) return;
@@ -132,104 +83,59 @@ async function sendElsewhere(view: TopicView, rebuilt: Rebuilt, options: ResumeO
   for (const batch of replaced) options.submit(batch);
 }
 
-async function sendAgain(rebuilt: Rebuilt, options: ResumeOptions): Promise<void> {
-  const { journal, signal } = options;
+async function sendAgain(batches: readonly OpenBatch[], options: ResumeOptions): Promise<void> {
+  const { signal } = options;
   const budget = readBudget();
-  const found = new Set<number>();
-  const unsure = new Set<number>();
-  for (const intents of byPartition([...rebuilt.keys()])) {
-    const looked = await lookFor(intents, rebuilt, budget, options);
+  const fates: Fates = { there: new Set(), anew: new Set(), unsure: new Set() };
+  for (const ofOne of groupsOf(batches, ({ partition }) => partition)) {
+    await decide(ofOne, budget, fates, options);
     if (signal.aborted) return;
-    for (const [n, offset] of looked.found) {
-      found.add(n);
-      journal.append({ t: 'commit', n, offset });
-    }
-    for (const n of looked.unsure) unsure.add(n);
   }
-  options.onReplayed('found', found.size);
-  const batches = sendable(rebuilt, found, options);
-  const rests = batches.filter(({ isRest }) => isRest).map(({ batch }) => batch);
-  const renewed = await asNewBatches(rests, unsure, options);
+  const sent = sendable(batches, fates, options);
+  const anew = sent.filter(({ isAnew }) => isAnew).map(({ batch }) => batch);
+  const renewed = await asNewBatches(anew, fates.unsure, options);
   if (renewed === undefined) return;
-  options.onReplayed('resent', batches.length);
-  // In their old order, each rest in the place of what it is left of.
-  for (const { batch, isRest } of batches) options.submit(isRest ? renewed.shift()! : batch);
+  options.onReplayed('resent', sent.length);
+  // In their old order, each new one in the place of what it is left of.
+  for (const { batch, isAnew } of sent) options.submit(isAnew ? renewed.shift()! : batch);
 }
 
 /** What is left of a batch is another batch, and needs an identity of its own. Undefined when the publisher stops first. */
 async function asNewBatches(
-  rests: readonly SealedBatch[],
+  anew: readonly SealedBatch[],
   unsure: ReadonlySet<number>,
   options: ResumeOptions,
 ): Promise<SealedBatch[] | undefined> {
-  if (rests.length === 0) return [];
-  const renewed = await reidentify(rests, 'partly-gone', ({ intent }) => intent.partition, options);
+  if (anew.length === 0) return [];
+  const renewed = await reidentify(anew, 'partly-gone', ({ intent }) => intent.partition, options);
   if (renewed === undefined) return undefined;
-  const records = rests.reduce((sum, { intent }) => sum + (unsure.has(intent.n) ? intent.records : 0), 0);
+  const records = anew.reduce((sum, { intent }) => sum + (unsure.has(intent.n) ? intent.records : 0), 0);
   options.onReplaced('partly-gone', records, 0);
   await options.journal.flush();
   return renewed;
 }
 
-/** Asks the partition where the broker cannot tell, and where the bytes are gone: are they lost, or are they there? */
-async function lookFor(
-  intents: readonly Intent[],
-  rebuilt: Rebuilt,
-  budget: ReadBudget,
-  options: ResumeOptions,
-): Promise<{ found: Map<number, number>; unsure: number[] }> {
-  const { partition } = intents[0]!;
-  const stale: Intent[] = [];
-  for (const intent of intents) if (await options.isStale(intent)) stale.push(intent);
-  const sought =
-    stale.length > 0 ? intents : intents.filter((intent) => rebuilt.get(intent)?.whole === undefined);
-  if (sought.length === 0) return { found: new Map(), unsure: [] };
-  const { found, shortfall } = await readBack(partition, sought, budget, options);
-  if (shortfall !== undefined && !options.signal.aborted) {
-    const resent = stale.filter((intent) => !found.has(intent.n) && rebuilt.get(intent)?.whole !== undefined);
-    options.onReplaced(
-      'identity-stale',
-      resent.reduce((sum, { records }) => sum + records, 0),
-      0,
-    );
-  }
-  const unsure = shortfall === undefined ? [] : sought.map(({ n }) => n).filter((n) => !found.has(n));
-  return { found, unsure };
-}
-
 interface Sendable {
   batch: SealedBatch;
-  /** It is what is left of a batch whose other bytes are gone. */
-  isRest: boolean;
+  /** It takes another identity. */
+  isAnew: boolean;
 }
 
 /** The batches to send. Bytes that are gone are counted as lost, and batches of which nothing is left are closed. */
-function sendable(rebuilt: Rebuilt, found: ReadonlySet<number>, options: ResumeOptions): Sendable[] {
-  const batches: Sendable[] = [];
-  for (const [intent, { whole, rest }] of rebuilt) {
-    if (found.has(intent.n)) continue;
-    if (whole !== undefined) {
-      batches.push({ batch: whole, isRest: false });
-      continue;
-    }
-    const left = new Set(rest?.intent.ranges);
-    const gone = intent.ranges.filter((range) => !left.has(range));
-    const lostBytes = gone.reduce((sum, range) => sum + range.end - range.start, 0);
-    options.logger.error(
-      { intent: intent.n, partition: intent.partition, ranges: gone },
-      'the bytes of a batch that was not acknowledged are gone from its files; if the broker did not get it, they are lost',
-    );
-    options.onReplaced('source-gone', 0, lostBytes);
-    options.onReplayed('source-gone', 1);
-    if (rest !== undefined) batches.push({ batch: rest, isRest: true });
+function sendable(
+  batches: readonly OpenBatch[],
+  fates: Pick<Fates, 'there' | 'anew'>,
+  options: ResumeOptions,
+): Sendable[] {
+  const sent: Sendable[] = [];
+  for (const open of batches) {
+    const { intent, left, isUnreadable } = open;
+    if (fates.there.has(intent.n) || isUnreadable) continue;
+    if (left !== undefined) sent.push({ batch: left, isAnew: !isWhole(open) || fates.anew.has(intent.n) });
     else options.journal.append({ t: 'replace', dropped: [intent.n], by: [], why: 'source-gone' });
+    const ranges = new Set(left?.intent.ranges);
+    const gone = intent.ranges.filter((range) => !ranges.has(range));
+    if (!isWhole(open)) sayGone(intent, gone, options);
   }
-  return batches;
-}
-
-function byPartition(intents: readonly Intent[]): Intent[][] {
-  const groups = new Map<number, Intent[]>();
-  for (const intent of intents)
-    groups.set(intent.partition, [...(groups.get(intent.partition) ?? []), intent]);
-  return [...groups.values()];
+  return sent;
 }

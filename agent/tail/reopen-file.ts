@@ -1,5 +1,6 @@
 /** Finds a file again whose old bytes are needed, because a batch is built anew. */
 import { dirname } from 'node:path';
+import { errnoOf } from '../../shared/errors.ts';
 import type { FileState } from '../checkpoint/entries.ts';
 import { listDirectory } from '../discover/directory.ts';
 import type { FileSystem, OpenFile } from '../discover/file-system.ts';
@@ -16,6 +17,9 @@ export interface ReopenOptions {
   remembered: ReadonlyMap<string, FileState>;
 }
 
+/** A file may be renamed between a look at its directory and its opening, by rotation that goes through many names. */
+const MAX_LOOKS = 5;
+
 /** Undefined when the file cannot be found any more, or is another one. Close it when done. */
 export async function reopenFile(id: string, options: ReopenOptions): Promise<OpenFile | undefined> {
   const { fs, openFiles } = options;
@@ -24,12 +28,20 @@ export async function reopenFile(id: string, options: ReopenOptions): Promise<Op
   const file = options.files.get(state.key);
   if (file !== undefined && file.state.id !== id) return undefined; // its inode holds other content now
   if (file?.handle !== undefined) return borrowed(file, file.handle);
-  const path = await pathOf(fs, state);
-  if (path === undefined) return undefined;
-  const handle = await openFiles.open(path);
-  if ((await handle.stat()).key === state.key && (await fits(handle, state.fingerprint))) return handle;
-  await handle.close();
-  return undefined;
+  for (let look = 1; ; look += 1) {
+    const path = await pathOf(fs, state);
+    if (path === undefined) return undefined;
+    const handle = await openFiles.open(path).catch((error: unknown) => {
+      // Renamed since it was found under that name.
+      if (look < MAX_LOOKS && errnoOf(error) === 'ENOENT') return undefined;
+      throw error;
+    });
+    if (handle === undefined) continue;
+    const isIt = (await handle.stat()).key === state.key;
+    if (isIt && (await fits(handle, state.fingerprint))) return handle;
+    await handle.close();
+    if (isIt || look === MAX_LOOKS) return undefined;
+  }
 }
 
 /** The open file itself: its name may lead nowhere any more. It is not closed while it is used. */

@@ -1,13 +1,17 @@
 /** A network between an agent and a broker, on loopback, that fails as networks do. */
 import net from 'node:net';
 import { LOOPBACK } from '../../scripts/stack/ports.ts';
+import { waitFor } from './wait-for.ts';
 
 const PRODUCE = 0;
 /** Size, API key (Kafka protocol guide, Request Header). */
 const REQUEST_START_BYTES = 6;
 
-/** What happens to a connection: it carries bytes, or it swallows them without a word. */
-type Fate = 'carry' | 'swallow';
+/**
+ * What happens to a connection: it carries bytes, it swallows them without a word, or it keeps what the client sends, also
+ * when the client has gone.
+ */
+type Fate = 'carry' | 'swallow' | 'hold';
 
 export interface TcpProxy {
   /** Connections taken so far. */
@@ -22,6 +26,12 @@ export interface TcpProxy {
   readonly answersToLose: number;
   /** The next Produce request breaks off in the middle, with its connection. */
   cutRequest(): void;
+  /** Connections that are open now keep their Produce requests, and what comes behind them, until they are released. */
+  holdRequests(): void;
+  /** Requests that are kept. */
+  readonly heldRequests: number;
+  /** Sends what was kept, and resolves with the broker's answers, each without its size. */
+  releaseRequests(): Promise<Buffer[]>;
   close(): Promise<void>;
 }
 
@@ -31,7 +41,36 @@ interface Connection {
   bodyLeft: number;
   start: Buffer;
   sentProduce: boolean;
+  /** Keeps its next Produce request and all that follows. */
+  holdsProduce: boolean;
+  held: Buffer[];
+  answers: Buffer[];
+  broker: net.Socket;
   destroy: () => void;
+}
+
+/** What comes behind each size (Kafka protocol guide, Protocol Primitive Types); half a request or answer is none. */
+function framesOf(chunks: readonly Buffer[]): Buffer[] {
+  const bytes = Buffer.concat(chunks);
+  const frames: Buffer[] = [];
+  for (let at = 0; at + 4 <= bytes.length;) {
+    const end = at + 4 + bytes.readInt32BE(at);
+    if (end > bytes.length) break;
+    frames.push(bytes.subarray(at + 4, end));
+    at = end;
+  }
+  return frames;
+}
+
+async function release({ broker, held, answers, destroy }: Connection): Promise<Buffer[]> {
+  broker.write(Buffer.concat(held));
+  const requests = framesOf(held).length;
+  await waitFor(() => framesOf(answers).length >= requests, {
+    timeoutMs: 60_000,
+    what: 'answers to late requests',
+  });
+  destroy();
+  return framesOf(answers);
 }
 
 /** Listens on `port` and carries what comes to `targetPort`. */
@@ -71,6 +110,10 @@ export async function tcpProxy(port: number, targetPort: number): Promise<TcpPro
       bodyLeft: 0,
       start: Buffer.alloc(0),
       sentProduce: false,
+      holdsProduce: false,
+      held: [],
+      answers: [],
+      broker,
       destroy: () => {
         client.destroy();
         broker.destroy();
@@ -80,15 +123,22 @@ export async function tcpProxy(port: number, targetPort: number): Promise<TcpPro
     open.add(connection);
     for (const socket of [client, broker]) {
       socket.setNoDelay(true);
-      socket.on('error', connection.destroy);
-      socket.on('close', () => {
+      const lost = (): void => {
+        if (connection.fate === 'hold' && socket === client) return; // what it sent is on its way
         if (connection.fate !== 'swallow' || socket === client) connection.destroy();
-      });
+      };
+      socket.on('error', socket === client ? lost : connection.destroy);
+      socket.on('close', lost);
     }
     client.on('data', (chunk) => {
       if (connection.fate === 'swallow') return;
       const produces = beginsProduce(connection, chunk);
       connection.sentProduce ||= produces;
+      if (connection.holdsProduce && produces) connection.fate = 'hold';
+      if (connection.fate === 'hold') {
+        connection.held.push(chunk);
+        return;
+      }
       if (produces && cutsRequest) {
         cutsRequest = false;
         connection.fate = 'swallow'; // nothing may follow on half a request
@@ -99,6 +149,10 @@ export async function tcpProxy(port: number, targetPort: number): Promise<TcpPro
     });
     broker.on('data', (chunk) => {
       if (connection.fate === 'swallow') return;
+      if (connection.fate === 'hold') {
+        connection.answers.push(chunk);
+        return;
+      }
       if (connection.sentProduce && answersToLose > 0) {
         answersToLose -= 1;
         connection.fate = 'swallow';
@@ -132,6 +186,16 @@ export async function tcpProxy(port: number, targetPort: number): Promise<TcpPro
     },
     cutRequest: () => {
       cutsRequest = true;
+    },
+    holdRequests: () => {
+      for (const connection of open) connection.holdsProduce = true;
+    },
+    get heldRequests() {
+      return [...open].reduce((sum, { held }) => sum + framesOf(held).length, 0);
+    },
+    releaseRequests: async () => {
+      const holding = [...open].filter(({ fate }) => fate === 'hold');
+      return (await Promise.all(holding.map(release))).flat();
     },
     close: async () => {
       for (const connection of open) connection.destroy();

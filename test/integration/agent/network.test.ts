@@ -1,15 +1,18 @@
 /** A network that fails without saying so, between an agent and a broker of this file's own. */
+import { appendFile, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { findFreePorts, LOOPBACK } from '../../../scripts/stack/ports.ts';
 import { type LocalStack, startStack } from '../../../scripts/stack/stack.ts';
+import { ProtocolReader } from '../../../shared/kafka/protocol.ts';
+import { produceRequest } from '../../../shared/kafka/requests/produce.ts';
 import { judgeTopic } from '../../support/judge-topic.ts';
 import { keepWriting, numberedLog } from '../../support/numbered-log.ts';
-import { countRecords } from '../../support/read-topic.ts';
+import { countRecords, readValues } from '../../support/read-topic.ts';
 import { freshTopic } from '../../support/shared-stack.ts';
 import { type TcpProxy, tcpProxy } from '../../support/tcp-proxy.ts';
 import { waitFor } from '../../support/wait-for.ts';
-import { agentHost } from './agent-host.ts';
+import { agentHost, type PipelineFile } from './agent-host.ts';
 
 const EACH_ONCE_IN_ORDER = { missing: [], doubled: [], outOfOrder: 0 };
 /** Of a request and of a connection; half a minute and ten seconds by default. */
@@ -43,6 +46,10 @@ afterAll(async () => {
   await proxy.close();
   await stack.stop();
 });
+
+function oneTopic(): Promise<string> {
+  return freshTopic({ partitions: 1 }, stack.bootstrap);
+}
 
 async function world() {
   const topic = await freshTopic({ partitions: 2 }, stack.bootstrap);
@@ -118,4 +125,72 @@ test('a broker takes connections and answers nothing: tried again after the conn
   const behind = await w.count();
   await w.arrived(behind + 1_000, SOON_MS);
   expect(await w.judge()).toEqual(EACH_ONCE_IN_ORDER);
+});
+
+const OUT_OF_ORDER_SEQUENCE_NUMBER = 45;
+
+test('killed with requests on their way, which come when their files are emptied and the next process has gone on: refused, each line that is left once', async () => {
+  const topics = { together: await oneTopic(), apart: await oneTopic() };
+  const pipeline = (topic: string, linger: string): PipelineFile => ({
+    topic,
+    defaultIntervals: true,
+    kafka: ['requestTimeoutMs: 5m', `lingerMs: ${linger}`],
+  });
+  const host = await agentHost(
+    { together: pipeline(topics.together, '3s'), apart: pipeline(topics.apart, '20ms') },
+    { bootstrap: [agentAddress] },
+  );
+  const names = ['together', 'apart'] as const;
+  const add = (pipelineName: string, file: string, lines: string): Promise<void> =>
+    appendFile(join(host.logs, pipelineName, `${file}.log`), lines);
+  const allAcknowledged = (records: number): Promise<unknown> =>
+    waitFor(
+      async () => {
+        for (const name of names) {
+          if ((await countRecords(topics[name], stack.bootstrap)) < records) return false;
+          if ((await host.status(name))?.openIntents !== 0) return false;
+        }
+        return true;
+      },
+      { timeoutMs: PATIENCE_MS, what: `${records} acknowledged records in each topic` },
+    );
+  const held = (requests: number): Promise<unknown> =>
+    waitFor(() => proxy.heldRequests === requests, {
+      timeoutMs: PATIENCE_MS,
+      what: `${requests} held requests`,
+    });
+
+  const first = host.start();
+  for (const name of names) await add(name, 'emptied', 'before\n');
+  await allAcknowledged(1);
+  proxy.holdRequests();
+  // One batch with lines of both files; and a batch for each.
+  await Promise.all([add('together', 'emptied', 'gone 1\n'), add('together', 'kept', 'kept 1\nkept 2\n')]);
+  await held(1);
+  await add('apart', 'emptied', 'gone 1\n');
+  await held(2);
+  await add('apart', 'kept', 'kept 1\nkept 2\n');
+  await held(3);
+  first.signal('SIGKILL');
+  await first.exited();
+  for (const name of names) await truncate(join(host.logs, name, 'emptied.log'));
+
+  const second = host.start();
+  await allAcknowledged(3);
+  const produced = produceRequest({ partitions: [], timeoutMs: 0 });
+  const answers = (await proxy.releaseRequests()).map(
+    (answer) => produced.decode(new ProtocolReader(answer.subarray(4))), // behind the correlation id
+  );
+  expect(answers.map(({ partitions }) => partitions[0]!.errorCode)).toEqual(
+    [1, 2, 3].map(() => OUT_OF_ORDER_SEQUENCE_NUMBER),
+  );
+  expect(await host.metric('skald_agent_possible_duplicate_records_total')).toBe(0);
+  expect(await host.metric('skald_agent_lost_bytes_total', { reason: 'source-gone' })).toBe(
+    2 * 'gone 1\n'.length,
+  );
+  second.signal('SIGTERM');
+  await second.exited();
+  for (const name of names) {
+    expect((await readValues(topics[name], stack.bootstrap)).toString()).toBe('before\nkept 1\nkept 2\n');
+  }
 });

@@ -8,7 +8,7 @@ import { formatEntry, parseJournal } from '../../../../agent/checkpoint/journal-
 import type { Entry, Intent } from '../../../../agent/checkpoint/entries.ts';
 import { createPartitioner } from '../../../../agent/publish/create-partitioner.ts';
 import { createPublisher, type PublishedBatch } from '../../../../agent/publish/publisher.ts';
-import type { ReplayOutcome } from '../../../../agent/publish/resume.ts';
+import type { ReplayOutcome } from '../../../../agent/publish/open-batches.ts';
 import type { BatchSettings } from '../../../../agent/publish/seal.ts';
 import { watchTopic } from '../../../../agent/publish/topic-view.ts';
 import type { PartitionerConfig } from '../../../../shared/config/partitioner-config.ts';

@@ -1,7 +1,7 @@
 import { appendFile, mkdir, rename, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { OpenFile } from '../../../../agent/discover/file-system.ts';
+import { type FileSystem, nodeFileSystem, type OpenFile } from '../../../../agent/discover/file-system.ts';
 import { tempDir } from '../../../support/temp-dir.ts';
 import { follower } from './follower.ts';
 
@@ -15,11 +15,11 @@ async function contentOf(handle: OpenFile | undefined): Promise<string | undefin
   return bytes.toString('utf8', 0, count);
 }
 
-async function setUp() {
+async function setUp(fs?: FileSystem) {
   const directory = await tempDir();
   const log = join(directory, 'app.log');
   await writeFile(log, 'a1\na2\n');
-  const f = await follower(directory, { include: ['*.log'] });
+  const f = await follower(directory, { include: ['*.log'], ...(fs !== undefined && { fs }) });
   await f.look();
   const id = [...f.files.all][0]!.state.id;
   return { directory, log, f, id };
@@ -79,4 +79,23 @@ test('nor the new content of a file that was truncated', async () => {
   await appendFile(log, 'b1\n');
   await f.look();
   expect(await f.files.reopen(id)).toBeUndefined();
+});
+
+test('a file that is renamed after it was found, and before it is opened: found again under its new name', async () => {
+  let renames = 0;
+  const fs: FileSystem = {
+    ...nodeFileSystem,
+    open: async (path) => {
+      if (renames > 0) {
+        renames -= 1;
+        await rename(path, `${path}.1`);
+      }
+      return nodeFileSystem.open(path);
+    },
+  };
+  const { f, id } = await setUp(fs);
+  await f.restart();
+  renames = 3;
+  expect(await contentOf(await f.files.reopen(id))).toBe('a1\na2\n');
+  expect(renames).toBe(0);
 });
