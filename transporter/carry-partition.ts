@@ -17,7 +17,8 @@ import { decodeIntent, encodeIntent, type Intent } from './chunk/intent.ts';
 import type { Chunk } from './chunk/open-chunk.ts';
 import type { ReplayQueue } from './chunk/replay-queue.ts';
 import { rewriteChunk, writeChunk, type WriteChunkOptions } from './chunk/write-chunk.ts';
-import { lateMarker, lateObjects } from './complete/late-objects.ts';
+import { bucketMarkers } from './complete/bucket-markers.ts';
+import { lateObjects } from './complete/late-objects.ts';
 import { createPartitionProgress } from './complete/partition-progress.ts';
 import { decodeProgress, encodeProgress, type Progress } from './complete/progress.ts';
 import type { Decoder } from './decode/decoder.ts';
@@ -233,7 +234,7 @@ export function carryPartition(
     const chunk = gathered.cut();
     uploading = { chunk, openedAtMs };
     const late = lateObjects(chunk, progress.committed.through);
-    const markers = hasFolders(chunk) ? late.map((object) => lateMarker(chunk, object)) : [];
+    const markers = hasFolders(chunk) ? bucketMarkers(chunk, late) : [];
     await write({ ...chunk, objects: [...chunk.objects, ...markers] }, { ...options, commit, signal });
     uploading = undefined;
     account.add(-chunk.objectBytes);

@@ -4,6 +4,7 @@ import type { DecodedRange } from '../decode/decode-range.ts';
 import { addFacts, type DecodedFrame, type FrameFacts } from '../decode/decoded-frame.ts';
 import { parquetFile } from '../decode/parquet-file.ts';
 import type { RefusedFrame } from '../decode/refused-records.ts';
+import { bucketFinder } from '../decode/time-bucket.ts';
 import { CHUNK_ID, chunkId, type LogPartition } from './chunk-id.ts';
 import type { Layout } from './layout.ts';
 import { contentType, frameType, objectName, quarantineName } from './object-name.ts';
@@ -17,6 +18,8 @@ export interface ChunkObject {
   bytes: number;
   /** Its time bucket; undefined in the quarantine, which has none. */
   bucketLabel?: string;
+  /** In the quarantine: the time bucket of the first record's timestamp, if it has records. */
+  quarantinedIn?: string | undefined;
   /** Those that were carried; not those of the quarantine. */
   records: number;
   contentType: string;
@@ -112,11 +115,18 @@ export function openChunk(ofLog: LogPartition, start: number, layout: Layout): O
   const partsOf = (frames: readonly DecodedFrame[]): Uint8Array[] =>
     layout.format === 'parquet' ? parquetFile(frames, layout.columns) : frames.map(({ bytes }) => bytes);
 
+  const labelOfFirst = (): string | undefined => {
+    const timestampMs = refused.find((frame) => frame.timestampMs !== undefined)?.timestampMs;
+    if (timestampMs === undefined) return undefined;
+    return bucketFinder(layout.bucket, layout.timeZone)(timestampMs).label;
+  };
+
   /** All that the chunk has for the quarantine, however much. */
   const quarantineObject = (first: RefusedFrame, id: string): ChunkObject => ({
     name: quarantineName(layout, { topic, partition, firstOffset: start }),
     spareName: quarantineName(layout, { topic, partition, firstOffset: start, chunkId: id }),
     ...sized(refused.map(({ bytes }) => bytes)),
+    quarantinedIn: labelOfFirst(),
     records: 0,
     contentType: frameType(layout, 'application/jsonl'),
     metadata: {

@@ -4,6 +4,7 @@ import type { TopicConfig } from '../../shared/config/topic-config.ts';
 import type { Listing, ObjectMetadata, ObjectStore } from '../store/object-store.ts';
 import type { BucketSpan } from '../decode/time-bucket.ts';
 import { bucketFolder } from './bucket-folder.ts';
+import { QUARANTINED_RECORDS } from './bucket-markers.ts';
 
 export interface FinishedBucket {
   config: TopicConfig;
@@ -52,10 +53,14 @@ export async function writeSuccess(
   const inFolder = (await store.list(folder, signal)).objects;
   if (inFolder.some((object) => object.key === key)) return false;
   const data = inFolder.filter((object) => !/^[._]/.test(object.key.slice(folder.length)));
-  const described = await describeAll(data, config.topic, async (name) => {
+  const describe = async (name: string): Promise<ObjectMetadata | undefined> => {
     signal.throwIfAborted();
     return store.describe(name);
-  });
+  };
+  const described = await describeAll(data, config.topic, describe);
+  let quarantinedRecords = 0;
+  for (const marker of inFolder.filter((object) => object.key.startsWith(`${folder}_QUARANTINE-`)))
+    quarantinedRecords += Number((await describe(marker.key))?.[QUARANTINED_RECORDS] ?? 0);
   const objects = described.sort((a, b) => a.partition - b.partition || a.firstOffset - b.firstOffset);
   const content = {
     version: 1,
@@ -67,6 +72,7 @@ export async function writeSuccess(
     partitions,
     records: objects.reduce((sum, { records }) => sum + records, 0),
     bytes: objects.reduce((sum, { bytes }) => sum + bytes, 0),
+    quarantinedRecords,
     objects,
   };
   const body = Buffer.from(`${JSON.stringify(content, null, 2)}\n`);

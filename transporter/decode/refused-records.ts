@@ -25,6 +25,8 @@ export interface RefusedFrame {
   textBytes: number;
   firstOffset: number;
   lastOffset: number;
+  /** Of the first record in Kafka; undefined when there are only batches, whose times nobody can know. */
+  timestampMs?: number | undefined;
 }
 
 /** Takes copies. What comes, comes in the order of offsets. */
@@ -49,6 +51,7 @@ export function createRefusedRecords(
   let batches = 0;
   let firstOffset: number | undefined;
   let lastOffset = 0;
+  let timestampMs: number | undefined;
 
   const beginLine = (offset: number): JsonBytes => {
     firstOffset ??= offset;
@@ -79,6 +82,7 @@ export function createRefusedRecords(
   return {
     add: (record, { reason, message }) => {
       records += 1;
+      timestampMs ??= record.timestampMs;
       byReason[reason] = (byReason[reason] ?? 0) + 1;
       const { section, keyStart, keyEnd, valueStart, valueEnd } = record;
       const line = beginLine(record.offset);
@@ -104,7 +108,7 @@ export function createRefusedRecords(
       closePart();
       if (firstOffset === undefined) return undefined;
       const bytes = joinOwned(await Promise.all(parts));
-      return { bytes, records, byReason, batches, textBytes, firstOffset, lastOffset };
+      return { bytes, records, byReason, batches, textBytes, firstOffset, lastOffset, timestampMs };
     },
   };
 }

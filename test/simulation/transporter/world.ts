@@ -20,8 +20,8 @@ import { simStore } from './sim-store.ts';
 import { type WorkerLife, workerLife } from './worker-life.ts';
 
 export const TOPIC = 'logs';
-/** Five minutes before an hour ends, so that a storm crosses the end of a bucket in its middle. */
-export const START_MS = Date.parse('2026-01-01T11:55:00Z');
+/** Half a storm before an hour ends, so that it crosses the end of a bucket in its middle. */
+export const START_MS = Date.parse('2026-01-01T11:57:30Z');
 
 export interface RunningWorker {
   /** Its name in the group. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { lateMarker, lateObjects } from '../../../../transporter/complete/late-objects.ts';
+import { bucketMarkers } from '../../../../transporter/complete/bucket-markers.ts';
+import { lateObjects } from '../../../../transporter/complete/late-objects.ts';
 import { openChunk } from '../../../../transporter/chunk/open-chunk.ts';
 import { nothingDecoded } from '../../../../transporter/decode/decode-range.ts';
 import { bucketFinder } from '../../../../transporter/decode/time-bucket.ts';
@@ -42,13 +43,31 @@ describe('late objects', () => {
   it('have a marker beside the _SUCCESS of their bucket that says which they are', () => {
     const chunk = chunkOf(NOON - 1);
     const [late] = lateObjects(chunk, NOON);
-    const marker = lateMarker(chunk, late!);
-    expect(marker.name).toBe('logs/logs/dt=2026-07-31/hr=11/_LATE-3-100');
-    expect(JSON.parse(Buffer.concat(marker.parts).toString())).toEqual({
+    const [marker, ...others] = bucketMarkers(chunk, [late!]);
+    expect(others).toEqual([]);
+    expect(marker!.name).toBe('logs/logs/dt=2026-07-31/hr=11/_LATE-3-100');
+    expect(JSON.parse(Buffer.concat(marker!.parts).toString())).toEqual({
       object: late!.name,
       records: 1,
       firstOffset: 100,
       lastOffset: 100,
+    });
+  });
+
+  it('are marked in the bucket of its timestamp too, when a record went to the quarantine', () => {
+    const chunk = openChunk({ topic: 'logs', partition: 3 }, 100, workerConfig(() => 0.5).topics[0]!);
+    const refused = { bytes: Buffer.from('{}\n'), textBytes: 3, records: 2, batches: 0, byReason: {} };
+    const place = { firstOffset: 101, lastOffset: 105, timestampMs: NOON - 1 };
+    chunk.append({ ...nothingDecoded(200), refused: { ...refused, ...place } });
+    const closed = chunk.close();
+    const [marker] = bucketMarkers(closed, lateObjects(closed, undefined));
+    expect(marker!.name).toBe('logs/logs/dt=2026-07-31/hr=11/_QUARANTINE-3-100');
+    expect(marker!.metadata['skald-quarantined-records']).toBe('2');
+    expect(JSON.parse(Buffer.concat(marker!.parts).toString())).toEqual({
+      object: closed.objects[0]!.name,
+      records: 2,
+      firstOffset: 101,
+      lastOffset: 105,
     });
   });
 });

@@ -38,6 +38,8 @@ describe('_SUCCESS', () => {
     await put('2-100.log', data(2, 100, 5), 'bbbbb');
     await put('2-9.log', data(2, 9, 1), 'c');
     await put('_LATE-2-9', {});
+    await put('_QUARANTINE-2-9', { 'skald-quarantined-records': '3' });
+    await put('_QUARANTINE-7-1', { 'skald-quarantined-records': '1' });
     await put('somebody-elses.txt', {});
     await put('another-topics.log', { ...data(1, 1, 1), 'skald-topic': 'other' });
     expect(await write()).toBe(true);
@@ -63,6 +65,7 @@ describe('_SUCCESS', () => {
       partitions: 12,
       records: 9,
       bytes: 9,
+      quarantinedRecords: 4,
       objects: [
         object('2-9.log', 2, 9, 1, 1),
         object('2-100.log', 2, 100, 5, 5),
