@@ -32,7 +32,7 @@ export function baseBytesOf(decodeThreads: number): number {
 
 const LOOK_MS = 250;
 /** Stays free for what comes between two looks. */
-const MARGIN = 0.06;
+const MARGIN = 0.1;
 /** Data get this much in any case, or a limit that is too low would stop the worker. */
 const LEAST_SHARE = 0.125;
 /** Of what was taken beside data and is not any more, this much is believed at each look: it comes again. */

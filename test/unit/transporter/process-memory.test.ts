@@ -5,8 +5,8 @@ import { simClock } from '../../simulation/support/sim-clock.ts';
 
 const MIB = 1024 ** 2;
 const limits = { memoryBytes: 512 * MIB, baseBytes: 200 * MIB, uploadBytes: 32 * MIB };
-/** 6 % stay free between two looks, and what uploads need. */
-const USABLE = 512 * MIB * 0.94 - 32 * MIB;
+/** A tenth stays free between two looks, and what uploads need. */
+const USABLE = 512 * MIB * 0.9 - 32 * MIB;
 
 /** A process of which the test says what it takes. */
 function fakeProcess(rssBytes: number) {
