@@ -153,13 +153,15 @@ it('hours that every partition has passed get _SUCCESS, with a quiet partition t
 }, 400_000);
 
 it('skald transporter progress says what it cannot know', async () => {
-  const topic = await freshTopic({ partitions: 1 });
-  const [directory, missing] = [await tempDir(), uniqueName('missing')];
-  const names = { topic, moreTopics: [missing], group: uniqueName('group'), prefix: freshPrefix() };
-  const file = await transporterFile(directory, 'worker', names);
+  const [topic, missing] = [await freshTopic({ partitions: 1 }), uniqueName('missing')];
+  const names = { group: uniqueName('group'), prefix: freshPrefix() };
+  const directory = await tempDir();
+  const file = await transporterFile(directory, 'worker', { topic, ...names });
   const shown = await runSkald(['transporter', 'progress', '-c', file]);
   expect(shown.stdout).toContain(`topic ${topic}: complete through not known yet; 0 records behind`);
-  expect(shown).toMatchObject({
+  const other = await transporterFile(directory, 'other', { topic: missing, ...names });
+  const refused = await runSkald(['transporter', 'progress', '-c', other]);
+  expect(refused).toMatchObject({
     code: 1,
     stderr: expect.stringContaining(`Topic ${missing} does not exist`),
   });
