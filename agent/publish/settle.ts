@@ -3,7 +3,7 @@
  * go again as they were. To read the partition is not enough: a request of the dead process may still be on its way, and
  * arrive after the read. But the broker takes one batch for each place in a producer's sequence, whichever comes
  * first. So lines that are left go in the place of the first batch that nobody has seen: if they are taken, that one and
- * all behind it can never come; if they are refused, it has arrived. See docs/decisions/0012.
+ * all behind it can never come; if they are refused, it has arrived. See docs/decisions/0013.
  * Source: KIP-98, and ProducerAppendInfo.checkSequence of Apache Kafka.
  */
 import { sealBatch } from '../../shared/wire/record-batch.ts';
