@@ -74,18 +74,13 @@ export function readBatchHeader(bytes: Uint8Array, span: BatchSpan, bounds: Offs
   const attributes = buffer.readInt16BE(start + ATTRIBUTES_AT);
   const codec = CODEC_NAMES[attributes & CODEC_MASK];
   if (codec === undefined) throw unsupported(start + ATTRIBUTES_AT, `codec ${attributes & CODEC_MASK}`);
-  const lastOffsetDelta = buffer.readInt32BE(start + LAST_OFFSET_DELTA_AT);
-  if (lastOffsetDelta < 0)
-    throw wireCorrupt(start + LAST_OFFSET_DELTA_AT, 'a last offset delta of 0 or more');
+  const { baseOffset, lastOffset, lastOffsetDelta } = readBatchOffsets(bytes, span, bounds);
   const recordCount = buffer.readInt32BE(start + RECORD_COUNT_AT);
   const sectionBytes = end - start - RECORDS_AT;
   const maxCount = codec === 'none' ? Math.floor(sectionBytes / MIN_RECORD_BYTES) : Infinity;
   if (recordCount < 0 || recordCount > Math.min(lastOffsetDelta + 1, maxCount)) {
     throw wireCorrupt(start + RECORD_COUNT_AT, 'a record count that the offsets and the bytes can hold');
   }
-  const baseOffset = readSafeInt64(buffer, start + BASE_OFFSET_AT, 'a base offset');
-  const lastOffset = baseOffset + lastOffsetDelta;
-  checkOffsets(start, baseOffset, lastOffset, bounds);
   return {
     start,
     end,
@@ -104,6 +99,27 @@ export function readBatchHeader(bytes: Uint8Array, span: BatchSpan, bounds: Offs
     baseSequence: buffer.readInt32BE(start + BASE_SEQUENCE_AT),
     recordCount,
   };
+}
+
+/**
+ * Where the batch at bytes[start, end) stands in its partition, which can be known although its codec or another field
+ * makes no sense. Nothing is verified. Throws WIRE_CORRUPT, or WIRE_UNSUPPORTED for another magic.
+ */
+export function readBatchOffsets(
+  bytes: Uint8Array,
+  span: BatchSpan,
+  bounds: OffsetBounds = {},
+): Pick<BatchHeader, 'baseOffset' | 'lastOffset' | 'lastOffsetDelta'> {
+  const buffer = bufferView(bytes);
+  const { start } = span;
+  checkEnvelope(buffer, span);
+  const lastOffsetDelta = buffer.readInt32BE(start + LAST_OFFSET_DELTA_AT);
+  if (lastOffsetDelta < 0)
+    throw wireCorrupt(start + LAST_OFFSET_DELTA_AT, 'a last offset delta of 0 or more');
+  const baseOffset = readSafeInt64(buffer, start + BASE_OFFSET_AT, 'a base offset');
+  const lastOffset = baseOffset + lastOffsetDelta;
+  checkOffsets(start, baseOffset, lastOffset, bounds);
+  return { baseOffset, lastOffset, lastOffsetDelta };
 }
 
 /**

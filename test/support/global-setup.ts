@@ -9,6 +9,8 @@ export interface SharedStack {
   brokers: readonly StackBroker[];
   s3: S3Access;
   objectsDir: string;
+  /** The brokers keep their logs in `<dataDir>/broker-<id>/data`. */
+  dataDir: string;
 }
 
 interface Holder {
@@ -33,8 +35,8 @@ declare global {
 export async function setup(project: TestProject): Promise<void> {
   const holder = (globalThis.skaldTestStack ??= { stack: startStack(), users: 0 });
   holder.users++;
-  const { bootstrap, brokers, s3, objectsDir } = await holder.stack;
-  project.provide('stack', { bootstrap, brokers, s3, objectsDir });
+  const { bootstrap, brokers, s3, objectsDir, dataDir } = await holder.stack;
+  project.provide('stack', { bootstrap, brokers, s3, objectsDir, dataDir });
 }
 
 export async function teardown(): Promise<void> {

@@ -3,8 +3,8 @@ import { isSkaldError } from '../../shared/errors.ts';
 import {
   type BatchHeader,
   type BatchSpan,
-  type OffsetBounds,
   readBatchHeader,
+  readBatchOffsets,
 } from '../../shared/wire/record-batch.ts';
 import { splitRecordSet } from '../../shared/wire/split-record-set.ts';
 import { JOB_BYTES } from '../decode/decode-range.ts';
@@ -33,7 +33,7 @@ export interface TakenPiece {
  *
  * The bytes are copied, so that the answer, which holds many partitions, can be freed. Nothing is verified
  * here: a batch whose header makes no sense is taken along for the decoder to judge, and the next offset is
- * then the base offset of the batch after it.
+ * then behind it, if it says where that is, or else the base offset of the batch after it.
  * @throws SkaldError WIRE_CORRUPT when the lengths make no sense from the first batch on
  */
 export function takeBatches(
@@ -61,20 +61,23 @@ export function takeBatches(
   };
 
   for (const span of wholeBatches(records)) {
+    if (nextOffset >= endOffset) break;
     // The first batch that reaches the offset may begin before it.
     const minOffset = nextOffset === fetchOffset ? 0 : nextOffset;
-    const header = plausibleHeader(records, span, { minOffset, maxOffset: answer.highWatermark - 1 });
-    if (header === undefined) {
+    const bounds = { minOffset, maxOffset: answer.highWatermark - 1 };
+    const header = unlessRefused(() => readBatchHeader(records, span, bounds));
+    const place = header ?? unlessRefused(() => readBatchOffsets(records, span, bounds));
+    if (place === undefined) {
       // One offset on is the least that makes progress; the base offset of the batch behind it corrects it.
       nextOffset += 1;
       keep(span);
       continue;
     }
-    isPastEnd = header.baseOffset >= endOffset;
+    isPastEnd = place.baseOffset >= endOffset;
     if (isPastEnd) break;
-    if (header.lastOffset < fetchOffset) continue;
-    nextOffset = Math.min(header.lastOffset + 1, endOffset);
-    if (isAborted(header) || header.isControl || header.recordCount === 0) continue;
+    if (place.lastOffset < fetchOffset) continue;
+    nextOffset = Math.min(place.lastOffset + 1, endOffset);
+    if (header !== undefined && (isAborted(header) || header.isControl || header.recordCount === 0)) continue;
     keep(span);
   }
   closePiece();
@@ -94,14 +97,10 @@ function wholeBatches(records: Uint8Array): BatchSpan[] {
   }
 }
 
-/** The header if it can be read and its offsets are between what was taken and what the broker has. */
-function plausibleHeader(
-  records: Uint8Array,
-  span: BatchSpan,
-  bounds: OffsetBounds,
-): BatchHeader | undefined {
+/** Undefined for a batch that says what it cannot, such as offsets that the broker does not have. */
+function unlessRefused<T>(read: () => T): T | undefined {
   try {
-    return readBatchHeader(records, span, bounds);
+    return read();
   } catch (error) {
     if (isSkaldError(error)) return undefined;
     throw error;

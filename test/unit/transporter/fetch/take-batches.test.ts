@@ -157,6 +157,23 @@ describe('takeBatches', () => {
     expect(takeBatches(answer([damaged]), 5).nextOffset).toBe(6);
   });
 
+  it('goes on behind a batch of an unknown codec, also when no other follows, so that it comes once', async () => {
+    const unknown = await batch({ base: 5, count: 20, attributes: 7 });
+    const taken = takeBatches(answer([unknown]), 5);
+    expect(bytesOf(taken).equals(unknown)).toBe(true);
+    expect(taken.nextOffset).toBe(25);
+  });
+
+  it('leaves a batch that makes no sense behind the end of a replay to what comes after', async () => {
+    const [good, unknown] = [await batch({ base: 0, count: 5 }), await batch({ base: 5, attributes: 7 })];
+    for (const damaged of [unknown, Buffer.from(unknown).fill(1, CRC_AT - 1)]) {
+      const taken = takeBatches(answer([good, damaged]), 0, 5);
+      expect(bytesOf(taken).equals(good)).toBe(true);
+      expect(taken.nextOffset).toBe(5);
+    }
+    expect(takeBatches(answer([unknown]), 4, 5)).toMatchObject({ nextOffset: 4, isPastEnd: true });
+  });
+
   it('takes what stands before a length that makes no sense, and refuses an answer that begins with one', async () => {
     const [good, damaged] = [await batch({ base: 5 }), await batch({ base: 6 })];
     damaged.writeInt32BE(-1, BATCH_LENGTH_AT);
