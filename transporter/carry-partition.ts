@@ -288,9 +288,8 @@ export function carryPartition(
     return state === 'replaying' || (isFull && uploading !== undefined) ? 'none' : 'normal';
   };
 
-  const onAnswer = (answer: FetchedPartition, askedAtMs: number): void => {
+  const onAnswer = (answer: FetchedPartition): void => {
     ({ highWatermark } = answer);
-    progress.sawLogEnd(highWatermark, askedAtMs);
     outOfRange.reset();
     gatherer?.take(answer);
     if (answer.records.length > 0) notify();
@@ -328,6 +327,10 @@ export function carryPartition(
     },
     knows: ({ offset, metadata }) =>
       [committed, committing].some((ours) => ours?.offset === offset && ours.metadata === metadata),
+    get isLogEndWanted() {
+      return progress.isLogEndWanted(clock.nowMs());
+    },
+    onLogEnd: (offset, askedAtMs) => progress.sawLogEnd(offset, askedAtMs),
     onAnswer,
     onOutOfRange: () => {
       if (gatherer !== undefined) void resolveRange(gatherer);

@@ -139,7 +139,11 @@ export function startPartitionFlow(options: PartitionFlowOptions): PartitionFlow
     get leavingBytes() {
       return carrying?.leavingBytes ?? 0;
     },
-    onAnswer: (answer, askedAtMs) => carrying?.onAnswer(answer, askedAtMs),
+    get isLogEndWanted() {
+      return carrying?.isLogEndWanted ?? false;
+    },
+    onLogEnd: (highWatermark, askedAtMs) => carrying?.onLogEnd(highWatermark, askedAtMs),
+    onAnswer: (answer) => carrying?.onAnswer(answer),
     onOutOfRange: (leader) => carrying?.onOutOfRange(leader),
     check: () => carrying?.check(),
     mark: (markedMs) => carrying?.mark(markedMs),

@@ -1,7 +1,9 @@
-/** Where a partition's log ended at which time, as the answers of brokers tell. */
+/** Where a partition's log ended at which time, as the answers of its leader tell. */
 export interface LogEnds {
+  /** Time of the last end that was seen; undefined before the first. */
+  readonly newestMs: number | undefined;
   /**
-   * Everything that was appended before `askedAtMs` (wall clock, when the broker was asked) is below `offset`: a
+   * Everything that was appended before `askedAtMs` (wall clock, when the leader was asked) is below `offset`: a
    * high watermark. The last stable offset would not do: behind it may wait records of open transactions.
    */
   saw(offset: number, askedAtMs: number): void;
@@ -33,9 +35,12 @@ export function createLogEnds(): LogEnds {
   };
 
   return {
+    get newestMs() {
+      return ends.at(-1)?.atMs;
+    },
     saw: (offset, askedAtMs) => {
       const last = ends.at(-1);
-      // A follower may know less of the end than the replica that answered before it, and a clock may be set back.
+      // A leader that is new may know less of the end than the one before it, and a clock may be set back.
       const end = { offset: Math.max(offset, last?.offset ?? 0), atMs: Math.max(askedAtMs, last?.atMs ?? 0) };
       if (last?.offset === end.offset) last.atMs = end.atMs;
       else if (isCloseToTheOneBefore()) ends[ends.length - 1] = end;

@@ -9,8 +9,10 @@ export interface PartitionProgress {
   readonly committed: Progress;
   /** Begins anew, before anything was seen of the log. */
   startFrom(progress: Progress): void;
-  /** A broker was asked at this time (wall clock) and said that the log ends here. */
+  /** The leader was asked at this time (wall clock) and said that the log ends here. */
   sawLogEnd(offset: number, askedAtMs: number): void;
+  /** A bucket has ended since the log's end was seen: until it is seen again, that one cannot be finished. */
+  isLogEndWanted(nowMs: number): boolean;
   /** Everything that was in the log at this time lies below `position`; undefined while that is not known. */
   takenToMs(position: number): number | undefined;
   /** What to commit beside an offset below which everything is stored. */
@@ -50,6 +52,10 @@ export function createPartitionProgress(
       ({ marked } = progress);
     },
     sawLogEnd: (offset, askedAtMs) => logEnds.saw(offset, askedAtMs),
+    isLogEndWanted: (nowMs) => {
+      const { newestMs } = logEnds;
+      return newestMs === undefined || findBucket(newestMs - graceMs).endMs + graceMs <= nowMs;
+    },
     takenToMs: (position) => logEnds.passedAtMs(position),
     at,
     isDue: (offset) => {

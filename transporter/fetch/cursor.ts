@@ -20,11 +20,15 @@ export interface FetchTarget extends TopicPartition {
   readonly appetite: 'none' | 'normal' | 'urgent';
   /** Set after damaged bytes: another replica may have better ones. */
   readonly isLeaderOnly: boolean;
+  /** Set when it has to be known where the log ends now. */
+  readonly isLogEndWanted: boolean;
+  /** The leader was asked at this time of the wall clock, and had this high watermark. A follower may know an older one. */
+  onLogEnd(highWatermark: number, askedAtMs: number): void;
   /**
-   * An answer for the position, asked for at this time of the wall clock; may be empty.
+   * An answer for the position; may be empty.
    * @throws SkaldError WIRE_CORRUPT when nothing in it makes sense
    */
-  onAnswer(answer: FetchedPartition, askedAtMs: number): void;
+  onAnswer(answer: FetchedPartition): void;
   /** The leader does not have the position. There is no appetite until that is resolved. */
   onOutOfRange(leader: number): void;
 }

@@ -1,7 +1,7 @@
 import type { Clock, Random } from '../../shared/clock.ts';
 import type { TransporterConfig } from '../../shared/config/transporter-config.ts';
 import { isSkaldError, SkaldError } from '../../shared/errors.ts';
-import { kafkaError } from '../../shared/kafka/error-codes.ts';
+import { KafkaCode, kafkaError } from '../../shared/kafka/error-codes.ts';
 import type { FetchAnswer, FetchedPartition } from '../../shared/kafka/requests/fetch.ts';
 import type { RepeatedLog } from '../../shared/telemetry/repeated-log.ts';
 import type { TransporterMetrics } from '../../shared/telemetry/transporter-metrics.ts';
@@ -116,10 +116,12 @@ export function createFetcher(options: FetcherOptions): Fetcher {
     const nowMs = clock.monotonicMs();
     const asks = new Map<number, Ask[]>();
     for (const cursor of cursors.values()) {
-      const { position, appetite, isLeaderOnly } = cursor.target;
+      const { position, appetite, isLeaderOnly, isLogEndWanted } = cursor.target;
       if (cursor.isInFlight || position === undefined || appetite === 'none') continue;
       if (appetite !== 'urgent' && isOverBudget()) continue;
       if (isLeaderOnly) leaveFollower(cursor, nowMs);
+      // The leader says where the log ends and sends us back to the follower, without records.
+      if (isLogEndWanted) cursor.preferred = undefined;
       const source = nowMs < cursor.notBeforeMs ? undefined : sourceOf(cursor, topology.view, nowMs);
       if (source === undefined) {
         if (nowMs >= cursor.notBeforeMs) retryLater(cursor); // it has no leader
@@ -214,9 +216,12 @@ export function createFetcher(options: FetcherOptions): Fetcher {
     const { cursor, source } = ask;
     const nowMs = clock.monotonicMs();
     const verdict = verdictOf(answer, source);
+    if (source.isLeader && answer.errorCode === KafkaCode.NONE && 'highWatermark' in answer) {
+      cursor.target.onLogEnd(answer.highWatermark, askedAtMs);
+    }
     switch (verdict.kind) {
       case 'records':
-        onRecords(ask, verdict.answer, askedAtMs);
+        onRecords(ask, verdict.answer);
         break;
       case 'redirected':
         cursor.preferred = { nodeId: verdict.nodeId, untilMs: nowMs + options.preferredMaxAgeMs };
@@ -236,7 +241,7 @@ export function createFetcher(options: FetcherOptions): Fetcher {
     }
   };
 
-  const onRecords = (ask: Ask, answer: FetchedPartition, askedAtMs: number): void => {
+  const onRecords = (ask: Ask, answer: FetchedPartition): void => {
     const { cursor, source } = ask;
     const { target } = cursor;
     const bytes = answer.records.length;
@@ -247,7 +252,7 @@ export function createFetcher(options: FetcherOptions): Fetcher {
       cursors.set(partitionKey(target), cursor);
     }
     try {
-      target.onAnswer(answer, askedAtMs);
+      target.onAnswer(answer);
       cursor.failures = 0;
     } catch (error) {
       if (!isSkaldError(error)) throw error;

@@ -81,9 +81,7 @@ it('hours that every partition has passed get _SUCCESS, with a quiet partition t
       await send(partition, valuesAt(hour, partition), TEN + (hour - 10) * HOUR_MS);
 
   const chunk = ['maxBytes: 64KiB', 'maxAgeMs: 1s', 'bucketGraceMs: 1s'];
-  // From leaders: a follower may know less of the log's end for longer than this grace.
-  const rack = 'rack-of-nobody';
-  const file = await transporterFile(directory, 'worker', { topic, group, prefix, rack, chunk });
+  const file = await transporterFile(directory, 'worker', { topic, group, prefix, chunk });
   const progress = async () => {
     const { code, stdout, stderr } = await runSkald(['transporter', 'progress', '-c', file, '--json']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });

@@ -24,7 +24,7 @@ describe('the ends of a log', () => {
     expect(ends.passedAtMs(100)).toBe(10_000);
   });
 
-  it('do not believe a follower that knows less of the end than the leader did', () => {
+  it('do not believe a new leader that knows less of the end than the one before it', () => {
     const ends = createLogEnds();
     ends.saw(200, 1000);
     ends.saw(150, 2000);

@@ -46,6 +46,16 @@ describe('the progress of a partition', () => {
     expect(progress.isDue(100)).toBe(true);
   });
 
+  it('wants to know where the log ends at first, and when the grace of a bucket is over', () => {
+    const progress = partition();
+    expect(progress.isLogEndWanted(NOON)).toBe(true);
+    progress.sawLogEnd(100, NOON - MINUTE);
+    const wanted = [-1, 29_999, 30_000, 60 * MINUTE].map((ms) => progress.isLogEndWanted(NOON + ms));
+    expect(wanted).toEqual([false, false, true, true]);
+    progress.sawLogEnd(100, NOON + 30_000);
+    expect(progress.isLogEndWanted(NOON + 30_001)).toBe(false);
+  });
+
   it('takes the mark of its topic along, and does not let it go back', () => {
     const progress = partition({ through: NOON, marked: NOON });
     progress.mark(NOON - MINUTE);

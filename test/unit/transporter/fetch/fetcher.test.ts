@@ -123,8 +123,14 @@ function partition(number: number) {
     position: 10 as number | undefined,
     appetite: 'normal' as FetchTarget['appetite'],
     isLeaderOnly: false,
+    isLogEndWanted: false,
     answers: 0,
     outOfRange: 0,
+    logEnds: [] as { highWatermark: number; askedAtMs: number }[],
+    onLogEnd: (highWatermark: number, askedAtMs: number) => {
+      target.logEnds.push({ highWatermark, askedAtMs });
+      target.isLogEndWanted = false;
+    },
     onAnswer: (answer: FetchedPartition) => {
       target.answers += 1;
       if (answer.records.length > 0) target.position = (target.position ?? 0) + 1;
@@ -208,6 +214,27 @@ describe('createFetcher', () => {
     await requests[1]!.answer([some]);
     expect((await metrics.crossRackBytes.get()).values).toEqual([]);
     expect((await metrics.fetchedBytes.get()).values).toMatchObject([{ value: 100 }]);
+  });
+
+  it('asks the leader where the log ends, and goes on with the follower', async () => {
+    const { fetcher, requests, turn, clock } = stage({ rack: 'rack-2' });
+    const target = partition(0);
+    fetcher.add(target);
+    await turn();
+    const redirect = { preferredReadReplica: NEAR, highWatermark: 100 };
+    await requests[0]!.answer([redirect]);
+    await clock.advance(5000);
+    await requests[1]!.answer([{ ...some, highWatermark: 90 }]);
+    target.isLogEndWanted = true;
+    await requests[2]!.answer([{ ...some, highWatermark: 95 }]);
+    await clock.advance(1000);
+    await requests[3]!.answer([{ ...redirect, highWatermark: 120 }]);
+    expect(target.logEnds).toEqual([
+      { highWatermark: 100, askedAtMs: 0 },
+      { highWatermark: 120, askedAtMs: 5000 },
+    ]);
+    expect(requests.map(({ nodeId }) => nodeId)).toEqual([1, NEAR, NEAR, 1, NEAR]);
+    expect(target.answers).toBe(2);
   });
 
   it.each([
