@@ -237,13 +237,6 @@ function before(file: FileState, offset: number | undefined): FileState {
   return { ...rest, offset, skipping: false, ...(marks !== undefined && { marks }) };
 }
 
-/** Ids of all files of which an intent without a commit holds bytes; for who asks about many of them. */
-export function filesOfOpenIntents(state: Pick<CheckpointState, 'open'>): ReadonlySet<string> {
-  const ids = new Set<string>();
-  for (const { ranges } of state.open.values()) for (const { file } of ranges) ids.add(file);
-  return ids;
-}
-
 /** The fewest entries that give `state` again; what a compacted journal begins with. */
 export function snapshot(state: CheckpointState): Entry[] {
   const entries: Entry[] = [

@@ -27,7 +27,7 @@ export interface ContentLookOptions {
   newcomers: Pick<Newcomers, 'note' | 'look' | 'isWaitedFor'>;
   isFollowed(file: LogFile): boolean;
   /** A file that left the globs was read to its end and has been quiet; it has so many names. */
-  letGo(file: LogFile, links: number, inOpenIntents: ReadonlySet<string>): Promise<void>;
+  letGo(file: LogFile, links: number): Promise<void>;
   /** Bytes of a hole, which nobody ever wrote, were passed over. */
   readonly onHole: (bytes: number) => void;
   clock: Clock;
@@ -36,10 +36,7 @@ export interface ContentLookOptions {
 /** A renamed file that was quiet for a minute is looked into every six seconds. */
 const QUIET_SHARE = 0.1;
 
-/** `inOpenIntents`: the ids of files that batches without an acknowledgement have lines of. */
-export function createContentLook(
-  options: ContentLookOptions,
-): (file: OpenLogFile, inOpenIntents: ReadonlySet<string>) => Promise<void> {
+export function createContentLook(options: ContentLookOptions): (file: OpenLogFile) => Promise<void> {
   const { journal, clock, pollIntervalMs, names, attention, truncation, newcomers } = options;
 
   /** Writes down what identifies the file, as far as it was not known. */
@@ -81,7 +78,7 @@ export function createContentLook(
     if (isWaiting && !file.surelyLeft) names.scanSoon();
   };
 
-  return async (file, inOpenIntents) => {
+  return async (file) => {
     const nowMs = clock.monotonicMs();
     const stat = await file.handle.stat();
     file.waits = false;
@@ -105,7 +102,7 @@ export function createContentLook(
     if (isFinal(file, nowMs, options.partialLineTimeoutMs)) file.partialAtBytes = undefined;
     const isRead = file.position.offset >= file.sizeBytes || file.refused;
     const isOver = file.detached && isRead && nowMs - file.grewMs >= options.closeRotatedAfterMs;
-    if (isOver && !newcomers.isWaitedFor(file)) await options.letGo(file, stat.links, inOpenIntents);
+    if (isOver && !newcomers.isWaitedFor(file)) await options.letGo(file, stat.links);
     if (options.isFollowed(file)) lookAgain(file, nowMs);
   };
 }

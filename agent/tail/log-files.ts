@@ -10,7 +10,7 @@ import type { Logger } from '../../shared/telemetry/logger.ts';
 import type { RepeatedLog } from '../../shared/telemetry/repeated-log.ts';
 import type { Journal } from '../checkpoint/journal.ts';
 import type { FileState } from '../checkpoint/entries.ts';
-import { filesOfOpenIntents } from '../checkpoint/state.ts';
+import { hasOpenIntent } from '../checkpoint/state.ts';
 import type { DirectoryWatches } from '../discover/directory-watches.ts';
 import type { FileStat, FileSystem, OpenFile } from '../discover/file-system.ts';
 import { absentFiles } from './absent-files.ts';
@@ -238,14 +238,14 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     log,
   });
 
-  /** Everything that was read of it is acknowledged. */
-  const isAcknowledged = (file: LogFile, inOpenIntents: ReadonlySet<string>): boolean =>
-    file.state.offset === file.position.offset && !inOpenIntents.has(file.state.id);
+  /** Everything that was read of it is acknowledged. Never by what was known before an await: an intent may be new. */
+  const isAcknowledged = ({ state, position }: LogFile): boolean =>
+    state.offset === position.offset && !hasOpenIntent(journal.state, state.id);
 
-  const letGo = async (file: LogFile, links: number, inOpenIntents: ReadonlySet<string>): Promise<void> => {
+  const letGo = async (file: LogFile, links: number): Promise<void> => {
     const { state } = file;
     // What is read and has no intent yet, or no commit, may have to be read again.
-    if (!isAcknowledged(file, inOpenIntents)) return;
+    if (!isAcknowledged(file)) return;
     drop(file);
     await openFiles.close(file);
     logger.debug({ path: state.path, file: state.id, offset: state.offset }, 'finished a rotated file');
@@ -257,8 +257,7 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     const idleMs = clock.monotonicMs() - file.usedMs;
     if (file.handle === undefined || file.uses > 0 || idleMs < options.closeIdleAfterMs) return;
     if (file.position.offset < file.sizeBytes || attention.isChanged(file)) return;
-    if (isAcknowledged(file, filesOfOpenIntents(journal.state)))
-      void openFiles.close(file).catch(reportClose);
+    if (isAcknowledged(file)) void openFiles.close(file).catch(reportClose);
   };
   const reportClose = (error: unknown): void => {
     log.warn('close', { err: error }, `closing an idle log file failed: ${messageOf(error)}`);
@@ -324,9 +323,9 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     log,
   });
 
-  const pollOrComplain = async (file: LogFile, inOpenIntents: ReadonlySet<string>): Promise<void> => {
+  const pollOrComplain = async (file: LogFile): Promise<void> => {
     try {
-      await access.use(file, (open) => lookInto(open, inOpenIntents));
+      await access.use(file, lookInto);
     } catch (error) {
       const fields = { path: file.state.path, err: error };
       log.error(`poll ${file.state.id}`, fields, 'cannot look at a log file; trying again');
@@ -373,9 +372,8 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
   });
 
   const poll = async (): Promise<void> => {
-    const inOpenIntents = filesOfOpenIntents(journal.state);
     for (const file of seen.due()) attention.soon(file);
-    for (const file of attention.take()) if (isFollowed(file)) await pollOrComplain(file, inOpenIntents);
+    for (const file of attention.take()) if (isFollowed(file)) await pollOrComplain(file);
     await displaced.look();
   };
 
