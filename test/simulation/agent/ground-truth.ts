@@ -66,6 +66,8 @@ export function groundTruth(options: {
   };
   const isReachable = (file: FileNode): boolean => {
     if (file.readers > 0) return true;
+    // An end in peace forgets as much as a death when the journal cannot be written.
+    if (forgetful && ending) return pathsOf(file).some(inGlobs);
     return pathsOf(file).some((path) => inGlobs(path) || knownIn.get(file)?.has(dirname(path)) === true);
   };
   /** A process that had the time and did not open the file, or closed it, has no excuse. */
