@@ -24,6 +24,9 @@ declare module 'vitest' {
   }
 }
 
+/** Whoever waits for compaction would wait for the cleaner's pause of 15 s. */
+const BROKER_SETTINGS = { 'log.cleaner.backoff.ms': '1000' };
+
 declare global {
   /**
    * Each project loads this file by itself, so what they share hangs on the process: the first project to need the
@@ -33,7 +36,10 @@ declare global {
 }
 
 export async function setup(project: TestProject): Promise<void> {
-  const holder = (globalThis.skaldTestStack ??= { stack: startStack(), users: 0 });
+  const holder = (globalThis.skaldTestStack ??= {
+    stack: startStack({ brokerSettings: BROKER_SETTINGS }),
+    users: 0,
+  });
   holder.users++;
   const { bootstrap, brokers, s3, objectsDir, dataDir } = await holder.stack;
   project.provide('stack', { bootstrap, brokers, s3, objectsDir, dataDir });

@@ -1,20 +1,14 @@
 /** Logs of brokers that are damaged on disk. */
 import { expect, it } from 'vitest';
-import { z } from 'zod';
-import { findFreePorts } from '../../../scripts/stack/ports.ts';
-import { startSkald } from '../../support/run-skald.ts';
-import { freshPrefix, freshTopic, sharedStack } from '../../support/shared-stack.ts';
-import { tempDir } from '../../support/temp-dir.ts';
-import { uniqueName } from '../../support/unique-name.ts';
+import { freshTopic, sharedStack } from '../../support/shared-stack.ts';
 import { waitFor } from '../../support/wait-for.ts';
+import { carryAll } from './carry-all.ts';
 import { damageBatch, failCrc, storedBatches, unknownCodec } from './log-segment.ts';
-import { isCarried, kafka, readS3Objects, transporterFile } from './transporter-files.ts';
+import { kafka } from './transporter-files.ts';
 
 const TIMEOUT_MS = 90_000;
 const BATCHES = 8;
 const BATCH_RECORDS = 20;
-
-const envelopeSchema = z.object({ offset: z.number(), value: z.string() });
 
 /** Fills partition 0 with batches of twenty records, whose values are their offsets. */
 async function fill(topic: string): Promise<void> {
@@ -31,29 +25,6 @@ async function fill(topic: string): Promise<void> {
   await producer.disconnect();
 }
 
-/** What a worker in `rack` makes of a topic, when it has carried all of it. */
-async function carry(topic: string, rack: string) {
-  const [group, prefix, directory] = [uniqueName('group'), freshPrefix(), await tempDir()];
-  const port = (await findFreePorts(1))[0]!;
-  const file = { topic, group, prefix, rack, objects: ['format: jsonl'], status: `\n  port: ${port}` };
-  startSkald(['transporter', '-c', await transporterFile(directory, 'worker', file)]);
-  await waitFor(() => isCarried(group, topic), { timeoutMs: TIMEOUT_MS, what: 'everything is committed' });
-  const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
-  const objects = [...(await readS3Objects(prefix))];
-  const linesOf = (isQuarantine: boolean): unknown[] =>
-    objects
-      .filter(([name]) => name.includes('quarantine/') === isQuarantine)
-      .flatMap(([, lines]) => lines.map((line): unknown => JSON.parse(line)));
-  return {
-    metrics,
-    records: z
-      .array(envelopeSchema)
-      .parse(linesOf(false))
-      .toSorted((a, b) => a.offset - b.offset),
-    quarantined: linesOf(true),
-  };
-}
-
 it('batches whose CRC fails, and one of an unknown codec: in the quarantine with their bytes and reason, the rest once', async () => {
   const [broker] = sharedStack().brokers;
   const topic = await freshTopic({ replicaAssignment: [[broker!.id]] });
@@ -65,7 +36,7 @@ it('batches whose CRC fails, and one of an unknown codec: in the quarantine with
     { index: 5, damage: failCrc, reason: 'WIRE_CORRUPT' },
     { index: 7, damage: unknownCodec, reason: 'WIRE_UNSUPPORTED' },
   ].map(({ index, damage, reason }) => ({ reason, ...damageBatch(broker!.id, topic, index, damage) }));
-  const { metrics, records, quarantined } = await carry(topic, broker!.rack);
+  const { metrics, records, quarantined } = await carryAll(topic, { rack: broker!.rack });
 
   const good = storedBatches(broker!.id, topic).filter((_, index) => ![0, 3, 5, 7].includes(index));
   expect(records.map(({ offset }) => offset)).toEqual(
@@ -98,7 +69,7 @@ it('a follower has a damaged batch, which is fetched again from the leader: each
     what: 'the follower has every batch',
   });
   damageBatch(near!.id, topic, 3, failCrc);
-  const { metrics, records, quarantined } = await carry(topic, near!.rack);
+  const { metrics, records, quarantined } = await carryAll(topic, { rack: near!.rack });
   expect(quarantined).toEqual([]);
   expect(records).toMatchObject(
     Array.from({ length: BATCHES * BATCH_RECORDS }, (_, offset) => ({ offset, value: String(offset) })),
