@@ -4,6 +4,7 @@ import type { Provenance, ProvenanceRange } from '../../shared/wire/provenance.t
 import { type BatchHeader, verifyBatch } from '../../shared/wire/record-batch.ts';
 import { walkRecords } from '../../shared/wire/walk-records.ts';
 import type { Intent, IntentRange } from '../checkpoint/entries.ts';
+import { sequenceDistance } from '../checkpoint/sequence.ts';
 
 export interface OwnBatch {
   partition: number;
@@ -92,11 +93,25 @@ export function holdsAllOf(intent: Intent, found: OwnBatch): boolean {
   return (
     intent.keying?.slot === found.slot &&
     intent.records <= found.records &&
-    intent.ranges.every((range) => found.ranges.some((other) => isSameRange(range, other)))
+    rangesOutside(intent, found).length === 0
   );
 }
 
 /** The ranges of `intent` that `found` does not have. */
 export function rangesOutside(intent: Intent, found: OwnBatch): Intent['ranges'] {
-  return intent.ranges.filter((range) => !found.ranges.some((other) => isSameRange(range, other)));
+  const isThere = isInPlaceOf(intent, found) ? isWithin : isSameRange;
+  return intent.ranges.filter((range) => !found.ranges.some((other) => isThere(range, other)));
+}
+
+/** Whether `intent` fills a part of the place that `found` has in the sequence: it was to go instead of that batch. */
+function isInPlaceOf({ producerId, baseSequence, records }: Intent, found: OwnBatch): boolean {
+  if (producerId !== found.producerId) return false;
+  const behind = sequenceDistance(found.baseSequence, baseSequence);
+  return behind + records <= found.records;
+}
+
+/** A part has no checksum in the provenance of the whole. */
+function isWithin(range: IntentRange, other: ProvenanceRange): boolean {
+  if (range.start === other.start && range.end === other.end) return isSameRange(range, other);
+  return range.file === other.fileId && range.start >= other.start && range.end <= other.end;
 }

@@ -1,6 +1,9 @@
 /**
  * Batches that cannot go on as they are get a new identity: the broker has forgotten the old one, one of them was
  * refused for good, or their partition is gone. A batch that was refused is built anew first; the others keep their bytes.
+ * If that has as many records as before, it takes the place of the refused one in the sequence instead: brokers look at size
+ * and time before they look whether they have a batch, so an earlier request of it may have been appended, or be late.
+ * Then the broker refuses or recognises what comes in its place. See docs/decisions/0013.
  */
 import type { Clock } from '../../shared/clock.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
@@ -48,15 +51,17 @@ export async function reidentify(
   options: ReidentifyOptions,
 ): Promise<SealedBatch[] | undefined> {
   const { journal } = options;
-  const identity = await options.newProducerId();
-  if (identity === undefined) return undefined;
   const fresh = batches.map((batch) => ({ next: unsealed(batch), partition: partitionOf(batch) }));
   const [refused] = batches;
   if ((why === 'too-large' || why === 'built-anew') && refused !== undefined) {
     const { partition } = fresh[0]!;
     const anew = await builtAnew(refused, why, options);
+    if (sum(anew, ({ part }) => part.records) === refused.intent.records)
+      return inPlaceOf(refused, anew, batches, why, options);
     fresh.splice(0, 1, ...anew.map((next) => ({ next, partition })));
   }
+  const identity = await options.newProducerId();
+  if (identity === undefined) return undefined;
 
   // Synchronous up to the end of the entries, so that no other batch takes a number or a sequence in between.
   journal.append({ t: 'producer', ...identity });
@@ -70,10 +75,48 @@ export async function reidentify(
     n += 1;
     sequences.set(partition, advanceSequence(baseSequence, next.part.records));
   }
+  writeDown(sealed, batches, why, options);
+  return sealed;
+}
+
+/** The same places in the sequence, filled by `anew` where `refused` was, and by the others behind it as they were. */
+function inPlaceOf(
+  refused: SealedBatch,
+  anew: readonly Unsealed[],
+  batches: readonly SealedBatch[],
+  why: string,
+  options: ReidentifyOptions,
+): SealedBatch[] {
+  const { journal } = options;
+  const { partition, producerId, producerEpoch } = refused.intent;
+  const next = [...journal.state.sequences];
+  let n = journal.state.nextIntent;
+  let { baseSequence } = refused.intent;
+  const sealed: SealedBatch[] = [];
+  for (const one of anew) {
+    sealed.push(sealPart(one, { partition, producerId, producerEpoch, n, baseSequence }));
+    n += 1;
+    baseSequence = advanceSequence(baseSequence, one.part.records);
+  }
+  for (const batch of batches.slice(1)) {
+    sealed.push({ ...batch, intent: { ...batch.intent, n } }); // numbers tell the order at the next start
+    n += 1;
+  }
+  writeDown(sealed, batches, why, options);
+  journal.append({ t: 'sequences', next }); // one more may have been sealed meanwhile: it stays behind these
+  return sealed;
+}
+
+/** In one entry: who dies sends the ones again or the others. */
+function writeDown(
+  sealed: readonly SealedBatch[],
+  batches: readonly SealedBatch[],
+  why: string,
+  { journal, onReleased }: ReidentifyOptions,
+): void {
   const dropped = batches.map(({ intent }) => intent.n);
   journal.append({ t: 'replace', dropped, by: sealed.map(({ intent }) => intent), why });
-  options.onReleased(sum(batches, ({ heldBytes }) => heldBytes) - sum(sealed, ({ heldBytes }) => heldBytes));
-  return sealed;
+  onReleased(sum(batches, ({ heldBytes }) => heldBytes) - sum(sealed, ({ heldBytes }) => heldBytes));
 }
 
 function unsealed({ intent, bytes, rawBytes, heldBytes }: SealedBatch): Unsealed {

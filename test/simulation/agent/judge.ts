@@ -140,10 +140,6 @@ function takeSome(
   return missing;
 }
 
-/**
- * Where bytes of a batch were gone from their files before it was acknowledged, what is left of it may be there twice and
- * in another order: a request of the dead process may arrive after the next one has looked for it.
- */
 export async function judge(world: World): Promise<Verdict> {
   const { broker, disk, truth, config } = world;
   const { maxRecordBytes } = config.framing;
@@ -180,13 +176,12 @@ export async function judge(world: World): Promise<Verdict> {
   const extra = [...left].filter(([, count]) => count > 0).map(([record]) => record);
   const lostBytes = await world.count('skald_agent_lost_bytes_total');
   const truncatedBytes = await world.count('skald_agent_lost_bytes_total', { reason: 'truncated' });
-  const unsure = (await world.count('skald_agent_lost_bytes_total', { reason: 'source-gone' })) > 0;
   const nothingGone = contents.every((content) => truth.excusedBytes(content) === 0);
   return {
     missing,
-    doubled: unsure ? [] : extra.filter((record) => expected.has(record)).map(shown),
+    doubled: extra.filter((record) => expected.has(record)).map(shown),
     strange: extra.filter((record) => !expected.has(record)).map(shown),
-    disordered: unsure ? [] : disorder(world, partitions),
+    disordered: disorder(world, partitions),
     uncountedBytes: Math.max(0, knowableBytes - lostBytes),
     overcountedBytes: Math.max(0, truncatedBytes - missingBytes),
     wronglyCountedBytes: nothingGone ? lostBytes : 0,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { advanceSequence } from '../../../../agent/checkpoint/sequence.ts';
+import { advanceSequence, sequenceDistance } from '../../../../agent/checkpoint/sequence.ts';
 
 const MAX = 2_147_483_647;
 
@@ -17,4 +17,5 @@ test.each([
   [0, MAX, MAX],
 ])('after sequence %i, %i records: %i', (sequence, records, next) => {
   expect(advanceSequence(sequence, records)).toBe(next);
+  expect(sequenceDistance(sequence, next)).toBe(records);
 });

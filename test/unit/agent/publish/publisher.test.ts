@@ -404,7 +404,71 @@ describe('round-robin', () => {
 describe('a batch that is too large', () => {
   const TEXT = `${'a'.repeat(400)}\n${'b'.repeat(400)}\n`;
 
-  test('is cut smaller, goes out under a new identity, and the batches behind it after it', async () => {
+  /** Short enough to stay whole under the lowered limit. */
+  const LINES = Array.from({ length: 12 }, (_, i) => `line ${i} ${'x'.repeat(60)}\n`);
+
+  test('its smaller batches take its place in the sequence, and the batches behind it keep theirs', async () => {
+    const s = await setUp({ leaders: [1], file: `${LINES.join('')}c\n` });
+    await s.warmUp();
+    await s.publish(LINES.join(''));
+    await s.publish('c\n');
+    const [first, second] = s.cluster.produced;
+    s.cluster.maxMessageBytes = 600;
+    // The refusal comes in while the next intent is on its way to the disk.
+    const [part] = await encode('d\n', LINES.join('').length + 2);
+    const publishing = s.publisher.publish(part!, SETTINGS, 1);
+    first!.answer(MESSAGE_TOO_LARGE);
+    second!.answer(OUT_OF_ORDER_SEQUENCE_NUMBER);
+    await s.clock.advance(LONGEST_BACKOFF_MS);
+    expect(await publishing).toBe(true);
+    await s.publish('e\n');
+
+    const again = await s.acknowledgeAll();
+    expect((await Promise.all(again.map((p) => textOf(p.bytes)))).flat()).toEqual([
+      ...LINES.map((line) => line.trimEnd()),
+      'c',
+      'd',
+      'e',
+    ]);
+    expect(again.length).toBeGreaterThan(4);
+    for (const { bytes } of again) expect(bytes.length).toBeLessThanOrEqual(600);
+    let sequence = 1; // behind the line that warmed it up
+    for (const { producerId, baseSequence, records } of again) {
+      expect([producerId, baseSequence]).toEqual([1000n, sequence]);
+      sequence += records;
+    }
+    expect(s.replaced).toEqual([['too-large', 0, 0]]);
+    expect(s.journal.state.open.size).toBe(0);
+  });
+
+  test('when it goes again, and was appended the first time: its lines are found there and do not go again', async () => {
+    const s = await setUp({ leaders: [1], file: `${LINES.join('')}c\n` });
+    await s.warmUp();
+    await s.publish(LINES.join(''));
+    await s.publish('c\n');
+    const [first, second] = s.cluster.produced;
+    s.cluster.stores(first!);
+    first!.lose();
+    second!.lose();
+    await s.clock.advance(LONGEST_BACKOFF_MS);
+    s.cluster.maxMessageBytes = 600;
+    const [large, behind] = s.cluster.produced;
+    behind!.answer(0);
+    large!.answer(MESSAGE_TOO_LARGE);
+    await s.clock.advance(LONGEST_BACKOFF_MS);
+
+    const [smaller] = s.cluster.produced;
+    expect([smaller!.producerId, smaller!.baseSequence]).toEqual([1000n, 1]);
+    smaller!.answer(OUT_OF_ORDER_SEQUENCE_NUMBER);
+    await s.clock.advance(LONGEST_BACKOFF_MS);
+    expect(s.cluster.produced).toEqual([]);
+    expect(s.journal.state.open.size).toBe(0);
+    expect(s.replaced.map(([, possibleDuplicates, lostBytes]) => possibleDuplicates + lostBytes)).toEqual([
+      0, 0,
+    ]);
+  });
+
+  test('and its lines are too long, too: cut, under a new identity, and the batches behind it after it', async () => {
     const s = await setUp({ leaders: [1], file: `${TEXT}c\n` });
     await s.warmUp();
     await s.publish(TEXT);
@@ -485,7 +549,7 @@ describe('a batch that is too large', () => {
 });
 
 describe('a batch whose time the topic does not take', () => {
-  test('goes with the time of now, under a new identity, and the batches behind it after it, as they were', async () => {
+  test('goes with the time of now, in its place in the sequence, and the batches behind it as they were', async () => {
     const s = await setUp({ leaders: [1], file: 'a\nb\nc\n' });
     await s.warmUp();
     await s.publish('a\nb\n');
@@ -497,8 +561,8 @@ describe('a batch whose time the topic does not take', () => {
     await s.settle();
     const again = await s.acknowledgeAll();
     expect(again.map((p) => [p.producerId, p.baseSequence, p.records])).toEqual([
-      [1001n, 0, 2],
-      [1001n, 2, 1],
+      [1000n, 1, 2],
+      [1000n, 3, 1],
     ]);
     const times = again.map(({ bytes }) => readBatchHeader(bytes, { start: 0, end: bytes.length }));
     expect(times.map((header) => header.baseTimestampMs)).toEqual([s.clock.nowMs(), SETTINGS.timestampMs]);
