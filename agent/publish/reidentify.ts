@@ -1,9 +1,9 @@
 /**
  * Batches that cannot go on as they are get a new identity: the broker has forgotten the old one, one of them was
  * refused for good, or their partition is gone. A batch that was refused is built anew first; the others keep their bytes.
- * If that has as many records as before, it takes the place of the refused one in the sequence instead: brokers look at size
- * and time before they look whether they have a batch, so an earlier request of it may have been appended, or be late.
- * Then the broker refuses or recognises what comes in its place. See docs/decisions/0013.
+ * If it still has as many records, it stays in its place in the sequence instead. Brokers look at the size and the times of a
+ * batch before they look whether they have it, so an earlier request of it may have been appended, or may yet be; they
+ * take one batch for each place, and refuse or recognise the other. See docs/decisions/0013.
  */
 import type { Clock } from '../../shared/clock.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
@@ -69,7 +69,6 @@ export async function reidentify(
   let n = journal.state.nextIntent;
   const sealed: SealedBatch[] = [];
   for (const { next, partition } of fresh) {
-    if (next.part.records === 0) continue; // all of its records were too large, and the policy drops them
     const baseSequence = sequences.get(partition) ?? 0;
     sealed.push(sealPart(next, { ...identity, partition, n, baseSequence }));
     n += 1;
@@ -107,16 +106,16 @@ function inPlaceOf(
   return sealed;
 }
 
-/** In one entry: who dies sends the ones again or the others. */
+/** In one entry: after a crash either the old ones go again or the new ones. */
 function writeDown(
   sealed: readonly SealedBatch[],
   batches: readonly SealedBatch[],
   why: string,
-  { journal, onReleased }: ReidentifyOptions,
+  options: ReidentifyOptions,
 ): void {
   const dropped = batches.map(({ intent }) => intent.n);
-  journal.append({ t: 'replace', dropped, by: sealed.map(({ intent }) => intent), why });
-  onReleased(sum(batches, ({ heldBytes }) => heldBytes) - sum(sealed, ({ heldBytes }) => heldBytes));
+  options.journal.append({ t: 'replace', dropped, by: sealed.map(({ intent }) => intent), why });
+  options.onReleased(sum(batches, ({ heldBytes }) => heldBytes) - sum(sealed, ({ heldBytes }) => heldBytes));
 }
 
 function unsealed({ intent, bytes, rawBytes, heldBytes }: SealedBatch): Unsealed {
@@ -153,8 +152,10 @@ async function builtAnew(
   return rest === undefined ? [] : unsealedParts(rest);
 }
 
+/** Without those of which all records were too large, where the policy drops them. */
 function unsealedParts({ parts, settings }: Built): Unsealed[] {
-  return parts.map((part) => ({ part, settings, heldBytes: part.batch.length }));
+  const sent = parts.filter(({ records }) => records > 0);
+  return sent.map((part) => ({ part, settings, heldBytes: part.batch.length }));
 }
 
 /** The ranges of an intent whose bytes are still in their files, or held in memory. */

@@ -3,6 +3,7 @@ import { appendFile, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { findFreePorts, LOOPBACK } from '../../../scripts/stack/ports.ts';
+import { kafkaTool } from '../../../scripts/stack/kafka-tool.ts';
 import { type LocalStack, startStack } from '../../../scripts/stack/stack.ts';
 import { ProtocolReader } from '../../../shared/kafka/protocol.ts';
 import { produceRequest } from '../../../shared/kafka/requests/produce.ts';
@@ -193,4 +194,49 @@ test('killed with requests on their way, which come when their files are emptied
   for (const name of names) {
     expect((await readValues(topics[name], stack.bootstrap)).toString()).toBe('before\nkept 1\nkept 2\n');
   }
+});
+
+test('a request is late, its batch is refused as too large when it goes again, and the limit is raised before it comes: refused, each line once', async () => {
+  const topic = await oneTopic();
+  const alter = (...change: string[]): Promise<unknown> =>
+    kafkaTool('kafka.admin.ConfigCommand', [
+      `--bootstrap-server=${stack.bootstrap[0]!}`,
+      '--entity-type=topics',
+      `--entity-name=${topic}`,
+      '--alter',
+      ...change,
+    ]);
+  const kafka = [`requestTimeoutMs: ${TIMEOUT_MS}`, 'codec: none', 'lingerMs: 1s'];
+  const host = await agentHost(
+    { app: { topic, kafka, defaultIntervals: true } },
+    { bootstrap: [agentAddress], cluster: [`requestTimeoutMs: ${TIMEOUT_MS}`] },
+  );
+  const log = numberedLog(join(host.logs, 'app', 'app.log'));
+  onTestFinished(() => log.close());
+  const acknowledged = (records: number): Promise<unknown> =>
+    waitFor(
+      async () =>
+        (await countRecords(topic, stack.bootstrap)) >= records &&
+        (await host.status('app'))?.openIntents === 0,
+      { timeoutMs: PATIENCE_MS, what: `${records} acknowledged records` },
+    );
+  const agent = host.start();
+  log.write(1);
+  await acknowledged(1);
+  await alter('--add-config=max.message.bytes=20000');
+  proxy.holdRequests();
+  log.write(1_000); // some 100 KB
+  await acknowledged(1_001);
+  expect(
+    await host.metric('skald_agent_produce_errors_total', { code: 'MESSAGE_TOO_LARGE' }),
+  ).toBeGreaterThan(0);
+  await alter('--delete-config=max.message.bytes');
+  const produced = produceRequest({ partitions: [], timeoutMs: 0 });
+  const codes = (await proxy.releaseRequests()).map(
+    (answer) => produced.decode(new ProtocolReader(answer.subarray(4))).partitions[0]!.errorCode,
+  );
+  expect(new Set(codes)).toEqual(new Set([OUT_OF_ORDER_SEQUENCE_NUMBER]));
+  agent.signal('SIGTERM');
+  expect(await agent.exited()).toMatchObject({ code: 0 });
+  expect(await judgeTopic(topic, log.written, stack.bootstrap)).toMatchObject(EACH_ONCE_IN_ORDER);
 });
