@@ -26,6 +26,7 @@ import type { Growth } from './decode/growth.ts';
 import { cutOffLog, type LogToCarry } from './committed-log.ts';
 import type { FetchTarget } from './fetch/cursor.ts';
 import type { AskLogOffset } from './fetch/log-offsets.ts';
+import { watchOpenTransaction } from './fetch/open-transaction.ts';
 import { createOutOfRange } from './fetch/out-of-range.ts';
 import type { FlowCounts } from './flow-counts.ts';
 import type { MemoryAccount } from './memory-budget.ts';
@@ -63,6 +64,8 @@ export interface Carrying extends Omit<FetchTarget, 'topic' | 'partition'>, Hold
   /** Every bucket of the topic that ended by this time is finished: to be committed. */
   mark(markedMs: number): void;
   readonly highWatermark: number | undefined;
+  /** See OpenTransaction; 0 while there is none. */
+  readonly openTransactionMs: number;
   /** Monotonic time at which the oldest batch came that is not committed. */
   readonly oldestMs: number | undefined;
   /** Time has passed: perhaps a cut is due. */
@@ -96,6 +99,7 @@ export function carryPartition(
   const { partition, config, clock, counts, logger } = options;
   const { topic, chunk: limits } = config;
   const outOfRange = createOutOfRange({ topic, partition }, options);
+  const openTransaction = watchOpenTransaction({ topic, partition }, options);
   const changed = createWakeup();
   const progress = createPartitionProgress(decodeProgress(found.metadata), {
     ...config,
@@ -290,6 +294,7 @@ export function carryPartition(
 
   const onAnswer = (answer: FetchedPartition): void => {
     ({ highWatermark } = answer);
+    openTransaction.look(answer);
     outOfRange.reset();
     gatherer?.take(answer);
     if (answer.records.length > 0) notify();
@@ -314,6 +319,9 @@ export function carryPartition(
     },
     get highWatermark() {
       return highWatermark;
+    },
+    get openTransactionMs() {
+      return openTransaction.ms;
     },
     get oldestMs() {
       return uploading?.openedAtMs ?? gatherer?.facts?.openedAtMs;

@@ -46,6 +46,8 @@ export interface FlowStatus {
   /** -1 before the first commit of the group. */
   committedOffset: number | undefined;
   highWatermark: number | undefined;
+  /** For how long a transaction has kept everything behind it from being fetched; 0 when none does. */
+  openTransactionMs: number;
   heldBytes: number;
   /** Monotonic time at which the oldest batch came that is not committed. */
   oldestMs: number | undefined;
@@ -170,6 +172,7 @@ export function startPartitionFlow(options: PartitionFlowOptions): PartitionFlow
       position: carrying?.position,
       committedOffset: carrying?.committedOffset,
       highWatermark: carrying?.highWatermark,
+      openTransactionMs: carrying?.openTransactionMs ?? 0,
       heldBytes: heldBytes(),
       oldestMs: carrying?.oldestMs,
       problem,

@@ -21,6 +21,7 @@ import { baseBytesOf, limitProcessMemory, type MemoryLimits } from './process-me
 import { openLocalStore } from './store/local-store.ts';
 import type { ObjectStore } from './store/object-store.ts';
 import { openS3Store } from './store/s3-store.ts';
+import type { FlowStatus } from './partition-flow.ts';
 import { startWorker, type Worker } from './worker.ts';
 
 export interface TransporterOptions {
@@ -157,6 +158,9 @@ function refreshMetrics(metrics: TransporterMetrics, worker: Worker, clock: Cloc
   metrics.lagRecords.reset();
   metrics.assignedPartitions.reset();
   metrics.oldestUncommittedSeconds.reset();
+  metrics.openTransactionSeconds.reset();
+  for (const [topic, ms] of longestOpenTransactions(all))
+    metrics.openTransactionSeconds.set({ topic }, ms / 1000);
   for (const { topic, partition, highWatermark, committedOffset, oldestMs } of all) {
     metrics.assignedPartitions.inc({ topic });
     const ageMs = oldestMs === undefined ? 0 : clock.monotonicMs() - oldestMs;
@@ -164,4 +168,12 @@ function refreshMetrics(metrics: TransporterMetrics, worker: Worker, clock: Cloc
     if (highWatermark === undefined || committedOffset === undefined) continue;
     metrics.lagRecords.set({ topic, partition }, Math.max(0, highWatermark - committedOffset));
   }
+}
+
+/** By topic. */
+function longestOpenTransactions(flows: readonly FlowStatus[]): Map<string, number> {
+  const longest = new Map<string, number>();
+  for (const { topic, openTransactionMs } of flows)
+    longest.set(topic, Math.max(longest.get(topic) ?? 0, openTransactionMs));
+  return longest;
 }

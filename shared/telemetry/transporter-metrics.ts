@@ -206,6 +206,13 @@ export const TRANSPORTER_METRICS = {
     unit: 'seconds',
     labels: ['topic', 'partition'],
   },
+  openTransactionSeconds: {
+    type: 'gauge',
+    name: 'skald_transporter_open_transaction_seconds',
+    help: 'How long a transaction has been open that keeps everything behind it from being carried: the longest in the partitions of a topic, 0 when there is none.',
+    unit: 'seconds',
+    labels: ['topic'],
+  },
   assignedPartitions: {
     type: 'gauge',
     name: 'skald_transporter_assigned_partitions',

@@ -13,29 +13,39 @@ const envelopeSchema = z.object({
   value: z.string().nullable(),
 });
 
-/** What a worker makes of a topic of one partition, as `jsonl`: started, and asked when all of it is carried. */
+/** What a worker makes of a topic of one partition, as `jsonl`, when it has carried all of it. */
 export async function carryAll(topic: string, options: Partial<TransporterFile> = {}) {
+  const carrying = await startCarrying(topic, options);
+  await carrying.isDone();
+  return { metrics: await carrying.metrics(), ...(await carrying.stored()) };
+}
+
+export async function startCarrying(topic: string, options: Partial<TransporterFile> = {}) {
   const [group, prefix, directory] = [uniqueName('group'), freshPrefix(), await tempDir()];
   const port = (await findFreePorts(1))[0]!;
   const file = { topic, group, prefix, objects: ['format: jsonl'], status: `\n  port: ${port}`, ...options };
   startSkald(['transporter', '-c', await transporterFile(directory, 'worker', file)]);
-  await waitFor(() => isCarried(group, topic), { timeoutMs: 90_000, what: 'everything is committed' });
-  const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
-  const objects = [...(await readS3Objects(prefix))];
+  return {
+    isDone: (): Promise<unknown> =>
+      waitFor(() => isCarried(group, topic), { timeoutMs: 90_000, what: 'everything is committed' }),
+    metrics: async (): Promise<string> => (await fetch(`http://127.0.0.1:${port}/metrics`)).text(),
+    stored: async () => storedRecords(await readS3Objects(prefix)),
+  };
+}
+
+function storedRecords(objects: ReadonlyMap<string, string[]>) {
   const linesOf = (isQuarantine: boolean): unknown[] =>
-    objects
+    [...objects]
       .filter(([name]) => name.includes('quarantine/') === isQuarantine)
       .flatMap(([, lines]) => lines.map((line): unknown => JSON.parse(line)));
+  const starts = [...objects.keys()].map((name) => Number(/\d+-(\d+)\.jsonl/.exec(name)![1]));
   return {
-    metrics,
     records: z
       .array(envelopeSchema)
       .parse(linesOf(false))
       .toSorted((a, b) => a.offset - b.offset),
     quarantined: linesOf(true),
     /** The offsets at which chunks begin that have records, in order. */
-    chunkStarts: [...new Set(objects.map(([name]) => Number(/\d+-(\d+)\.jsonl/.exec(name)![1])))].toSorted(
-      (a, b) => a - b,
-    ),
+    chunkStarts: [...new Set(starts)].toSorted((a, b) => a - b),
   };
 }

@@ -6,7 +6,7 @@ import { expect, it } from 'vitest';
 import { kafkaTool } from '../../../scripts/stack/kafka-tool.ts';
 import { freshTopic, sharedStack } from '../../support/shared-stack.ts';
 import { waitFor } from '../../support/wait-for.ts';
-import { carryAll } from './carry-all.ts';
+import { carryAll, startCarrying } from './carry-all.ts';
 import { kafka, transactionalProducer } from './transporter-files.ts';
 
 const TIMEOUT_MS = 90_000;
@@ -159,4 +159,33 @@ it('transactions of three producers, interleaved over segments and chunks: what 
   expect(brief(records)).toEqual(brief(expected));
   expect(records).toHaveLength(committed);
   expect(chunkStarts.length).toBeGreaterThan(1);
+});
+
+it('a transaction stays open: what is before it is carried, a metric says so, and the rest is carried when it ends', async () => {
+  const topic = await freshTopic({ partitions: 1 });
+  const [plain, transactional] = [kafka().producer(), await transactionalProducer()];
+  await plain.connect();
+  await plain.send({ topic, messages: [{ value: 'before' }] });
+  const transaction = await transactional.transaction();
+  await transaction.send({ topic, messages: [{ value: 'inside' }] });
+  await plain.send({ topic, messages: [{ value: 'behind' }] });
+
+  const carrying = await startCarrying(topic);
+  const openSeconds = async (): Promise<number> => {
+    const series = /^skald_transporter_open_transaction_seconds\{.*\} (.*)$/m;
+    return Number(series.exec(await carrying.metrics())?.[1]);
+  };
+  const values = async () => (await carrying.stored()).records.map(({ value }) => value);
+  const soon = (what: string) => ({ timeoutMs: TIMEOUT_MS, what });
+  await waitFor(
+    async () => (await openSeconds()) > 0 && (await values()).length > 0,
+    soon('one record is stored, and two wait'),
+  );
+  expect(await values()).toEqual(['before']);
+  await transaction.commit(); // the broker writes its marker a moment later
+  await waitFor(async () => (await values()).length > 1, soon('the transaction has ended'));
+  await carrying.isDone();
+  expect(await values()).toEqual(['before', 'inside', 'behind']);
+  await waitFor(async () => (await openSeconds()) === 0, soon('no transaction is open'));
+  await Promise.all([plain.disconnect(), transactional.disconnect()]);
 });

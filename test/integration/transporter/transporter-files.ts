@@ -102,10 +102,18 @@ export function kafka(bootstrap: readonly string[] = sharedStack().bootstrap): K
   return new Kafka({ brokers: [...bootstrap], logLevel: logLevel.NOTHING });
 }
 
+/** What a broker allows by default. */
+const TRANSACTION_TIMEOUT_MS = 900_000;
+
 /** A producer of transactions, connected. */
 export async function transactionalProducer(): Promise<Producer> {
   const transactionalId = uniqueName('tx');
-  const producer = kafka().producer({ transactionalId, maxInFlightRequests: 1, idempotent: true });
+  const producer = kafka().producer({
+    transactionalId,
+    transactionTimeout: TRANSACTION_TIMEOUT_MS,
+    maxInFlightRequests: 1,
+    idempotent: true,
+  });
   await producer.connect();
   return producer;
 }
