@@ -206,10 +206,11 @@ test('a request is late, its batch is refused as too large when it goes again, a
       '--alter',
       ...change,
     ]);
-  const kafka = [`requestTimeoutMs: ${TIMEOUT_MS}`, 'codec: none', 'lingerMs: 1s'];
+  // Long enough that no other request runs into it: a connection that is replaced keeps nothing.
+  const kafka = ['requestTimeoutMs: 2s', 'codec: none', 'lingerMs: 1s'];
   const host = await agentHost(
     { app: { topic, kafka, defaultIntervals: true } },
-    { bootstrap: [agentAddress], cluster: [`requestTimeoutMs: ${TIMEOUT_MS}`] },
+    { bootstrap: [agentAddress] },
   );
   const log = numberedLog(join(host.logs, 'app', 'app.log'));
   onTestFinished(() => log.close());
@@ -226,6 +227,7 @@ test('a request is late, its batch is refused as too large when it goes again, a
   await alter('--add-config=max.message.bytes=20000');
   proxy.holdRequests();
   log.write(1_000); // some 100 KB
+  await waitFor(() => proxy.heldRequests > 0, { timeoutMs: PATIENCE_MS, what: 'a request on its way' });
   await acknowledged(1_001);
   expect(
     await host.metric('skald_agent_produce_errors_total', { code: 'MESSAGE_TOO_LARGE' }),
