@@ -16,7 +16,7 @@ import { createGatherer, type Gatherer, type GathererOptions } from './chunk/gat
 import { decodeIntent, encodeIntent, type Intent } from './chunk/intent.ts';
 import type { Chunk } from './chunk/open-chunk.ts';
 import type { ReplayQueue } from './chunk/replay-queue.ts';
-import { rewriteChunk, writeChunk, type WriteChunkOptions } from './chunk/write-chunk.ts';
+import { type MarkedChunk, rewriteChunk, writeChunk, type WriteChunkOptions } from './chunk/write-chunk.ts';
 import { bucketMarkers } from './complete/bucket-markers.ts';
 import { lateObjects } from './complete/late-objects.ts';
 import { createPartitionProgress } from './complete/partition-progress.ts';
@@ -232,14 +232,14 @@ export function carryPartition(
 
   const upload = async (
     gathered: Gatherer,
-    write: (chunk: Chunk, options: WriteChunkOptions) => Promise<void>,
+    write: (chunk: MarkedChunk, options: WriteChunkOptions) => Promise<void>,
   ): Promise<void> => {
     const openedAtMs = gathered.facts?.openedAtMs;
     const chunk = gathered.cut();
     uploading = { chunk, openedAtMs };
     const late = lateObjects(chunk, progress.committed.through);
     const markers = hasFolders(chunk) ? bucketMarkers(chunk, late) : [];
-    await write({ ...chunk, objects: [...chunk.objects, ...markers] }, { ...options, commit, signal });
+    await write({ ...chunk, markers }, { ...options, commit, signal });
     uploading = undefined;
     account.add(-chunk.objectBytes);
     counts.stored(chunk, late);

@@ -13,16 +13,25 @@ export interface WriteChunkOptions {
   signal: AbortSignal;
 }
 
+export interface MarkedChunk extends Chunk {
+  /**
+   * What tells the readers of a finished bucket of these objects. Stored before them: what Kafka deletes of an object
+   * that is stored already is not in the chunk when it is made again, and then nobody would store its marker.
+   */
+  markers: readonly ChunkObject[];
+}
+
 /**
  * intent -> upload -> commit. When it resolves, the chunk is stored and the partition's offset is its end;
  * when it rejects, whoever owns the partition next finds either the old offset, or the intent and does the
  * same again.
  */
-export async function writeChunk(chunk: Chunk, options: WriteChunkOptions): Promise<void> {
+export async function writeChunk(chunk: MarkedChunk, options: WriteChunkOptions): Promise<void> {
   // A stretch of nothing but transaction markers has no effect that an intent would have to announce.
   if (chunk.objects.length > 0) {
     await options.commit(chunk.start, chunk);
-    await storeObjects(chunk, options);
+    await storeObjects(chunk.markers, chunk, options);
+    await storeObjects(chunk.objects, chunk, options);
   }
   await options.commit(chunk.end);
 }
@@ -31,13 +40,21 @@ export async function writeChunk(chunk: Chunk, options: WriteChunkOptions): Prom
  * upload -> commit, for a chunk whose intent an earlier owner has committed. What that one has stored stays:
  * Kafka may have deleted records since, and then it holds more than could be made again.
  */
-export async function rewriteChunk(chunk: Chunk, options: WriteChunkOptions): Promise<void> {
-  const isStored = await Promise.all(chunk.objects.map((object) => isStoredAlready(object, options)));
-  const missing = chunk.objects.filter((_, index) => isStored[index] === false);
-  await storeObjects({ ...chunk, objects: missing }, options);
+export async function rewriteChunk(chunk: MarkedChunk, options: WriteChunkOptions): Promise<void> {
+  await storeObjects(await missingOf(chunk.markers, options), chunk, options);
+  await storeObjects(await missingOf(chunk.objects, options), chunk, options);
   // Behind the upload, when the store is known to answer; the intent is there until all is done.
-  await Promise.all(chunk.objects.map(({ name }) => options.store.abortUnfinished(name)));
+  const all = [...chunk.markers, ...chunk.objects];
+  await Promise.all(all.map(({ name }) => options.store.abortUnfinished(name)));
   await options.commit(chunk.end);
+}
+
+async function missingOf(
+  objects: readonly ChunkObject[],
+  options: WriteChunkOptions,
+): Promise<ChunkObject[]> {
+  const isStored = await Promise.all(objects.map((object) => isStoredAlready(object, options)));
+  return objects.filter((_, index) => isStored[index] === false);
 }
 
 /** Looked for under the second name first: whatever had the first may be gone by now. */
@@ -53,10 +70,12 @@ function isOfChunk(found: ObjectMetadata | undefined, { metadata }: ChunkObject)
 }
 
 /** The store bounds how many go up at once. */
-async function storeObjects(chunk: Chunk, options: WriteChunkOptions): Promise<void> {
-  const results = await Promise.allSettled(
-    chunk.objects.map((object) => storeObject(object, chunk, options)),
-  );
+async function storeObjects(
+  objects: readonly ChunkObject[],
+  chunk: Chunk,
+  options: WriteChunkOptions,
+): Promise<void> {
+  const results = await Promise.allSettled(objects.map((object) => storeObject(object, chunk, options)));
   // Only after the last has come to rest: nothing of this chunk is still on its way when its owner does
   // something else.
   for (const result of results) if (result.status === 'rejected') throw result.reason;

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Intent } from '../../../../transporter/chunk/intent.ts';
-import type { Chunk } from '../../../../transporter/chunk/open-chunk.ts';
-import { rewriteChunk, writeChunk } from '../../../../transporter/chunk/write-chunk.ts';
+import { type MarkedChunk, rewriteChunk, writeChunk } from '../../../../transporter/chunk/write-chunk.ts';
 
 const object = (name: string) => ({
   name,
@@ -13,7 +12,7 @@ const object = (name: string) => ({
   metadata: { 'skald-chunk': 'this' },
 });
 
-const chunk: Chunk = {
+const chunk: MarkedChunk = {
   topic: 'logs',
   partition: 0,
   start: 10,
@@ -30,6 +29,7 @@ const chunk: Chunk = {
     level: undefined,
   },
   objects: [object('a'), object('b')],
+  markers: [],
   objectBytes: 2,
   records: 2,
 };
@@ -70,6 +70,19 @@ describe('writeChunk', () => {
     const { events, options } = stage();
     await writeChunk(chunk, options);
     expect(events).toEqual(['intent 10 to 20', 'put a', 'put b', 'commit 20']);
+  });
+
+  it('stores markers before anything of what they speak of', async () => {
+    const marked = { ...chunk, markers: [object('m')] };
+    const { events, options } = stage();
+    await writeChunk(marked, options);
+    expect(events).toEqual(['intent 10 to 20', 'put m', 'put a', 'put b', 'commit 20']);
+    events.length = 0;
+    await rewriteChunk(marked, options);
+    expect(events).toEqual(['put m', 'put a', 'put b', 'abort m', 'abort a', 'abort b', 'commit 20']);
+    const failing = stage({ failure: new TypeError('a bug') });
+    await expect(writeChunk(marked, failing.options)).rejects.toThrow('a bug');
+    expect(failing.events).toEqual(['intent 10 to 20', 'fail m']);
   });
 
   it('only commits where there was nothing to store', async () => {
