@@ -44,13 +44,24 @@ export function simJournal(after: (ms: number) => Promise<void>): SimJournal {
       const refuse = (call: string): void => {
         if (journal.failure !== undefined) throw errno(journal.failure, `journal ${call}`);
       };
-      const appendNow = async (bytes: Uint8Array): Promise<void> => {
-        // The write takes a moment; a process that is killed meanwhile has written part of it.
+      const unsettled = new Set<() => void>();
+      life.onDeath(() => {
+        for (const effect of unsettled) effect();
+        unsettled.clear();
+      });
+      /** A write takes a moment. One that a kill meets is settled with the death: nothing comes later from a dead process. */
+      const inAMoment = async (effect: () => void): Promise<void> => {
+        unsettled.add(effect);
         await after(1);
-        const full = journal.failure === 'ENOSPC';
-        if (!full) refuse('append');
-        const written = life.alive && !full ? bytes.length : Math.floor(tear() * bytes.length);
-        content = Buffer.concat([content, bytes.subarray(0, written)]);
+        if (unsettled.delete(effect)) effect();
+      };
+      const appendNow = async (bytes: Uint8Array): Promise<void> => {
+        await inAMoment(() => {
+          const isFull = journal.failure === 'ENOSPC';
+          if (journal.failure !== undefined && !isFull) return;
+          const written = life.alive && !isFull ? bytes.length : Math.floor(tear() * bytes.length);
+          content = Buffer.concat([content, bytes.subarray(0, written)]);
+        });
         refuse('append');
       };
       const syncNow = async (): Promise<void> => {
@@ -60,11 +71,12 @@ export function simJournal(after: (ms: number) => Promise<void>): SimJournal {
         if (life.alive) syncedBytes = Math.max(syncedBytes, bytes);
       };
       const replaceNow = async (bytes: Uint8Array): Promise<void> => {
-        await after(1);
+        await inAMoment(() => {
+          if (journal.failure !== undefined || (!life.alive && tear() >= 0.5)) return;
+          content = Buffer.from(bytes);
+          syncedBytes = content.length;
+        });
         refuse('replace');
-        if (!life.alive && tear() >= 0.5) return;
-        content = Buffer.from(bytes);
-        syncedBytes = content.length;
       };
       return {
         read: () => life.through(Promise.resolve(content)),
