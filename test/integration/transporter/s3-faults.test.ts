@@ -283,7 +283,7 @@ it('uploads that a stopped and a killed worker had under way are dropped, and th
   const { produce, start, carried, count, prefix } = await stage({
     proxy,
     settings: ['shutdownTimeoutMs: 2s'],
-    chunk: ['maxBytes: 5.8MiB', 'maxAgeMs: 1h'],
+    chunk: ['maxBytes: 5.75MiB', 'maxAgeMs: 1h'],
   });
   await produce(0, 6 * 1024);
   const hold = (operation: S3Operation, fault: Fault): (() => void) =>
