@@ -1,15 +1,15 @@
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { skald } from '../../../bench/contenders/skald.ts';
-import { drainTopic } from '../../../bench/drain-topic.ts';
-import { fillTopic } from '../../../bench/fill-topic.ts';
-import { generateInput } from '../../../bench/input.ts';
-import type { Sink } from '../../../bench/sink.ts';
-import { kafkajsSink } from '../../../bench/sinks/kafkajs.ts';
-import { skaldSink } from '../../../bench/sinks/skald.ts';
-import { sharedStack } from '../../support/shared-stack.ts';
-import { tempDir } from '../../support/temp-dir.ts';
-import { uniqueName } from '../../support/unique-name.ts';
+import { skald } from '../../bench/contenders/skald.ts';
+import { drainTopic } from '../../bench/drain-topic.ts';
+import { fillTopic } from '../../bench/fill-topic.ts';
+import { generateInput } from '../../bench/input.ts';
+import type { Sink } from '../../bench/sink.ts';
+import { kafkajsSink } from '../../bench/sinks/kafkajs.ts';
+import { skaldSink } from '../../bench/sinks/skald.ts';
+import { sharedStack } from '../support/shared-stack.ts';
+import { tempDir } from '../support/temp-dir.ts';
+import { uniqueName } from '../support/unique-name.ts';
 
 const INPUT_BYTES = 100e6;
 const CHUNK_BYTES = 16 * 1024 ** 2;

@@ -1,14 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { expect, it, onTestFinished } from 'vitest';
-import { findFreePorts } from '../../../scripts/stack/ports.ts';
-import { startSkald } from '../../support/run-skald.ts';
-import { reply, startS3FaultProxy } from '../../support/s3-fault-proxy.ts';
-import { freshPrefix, sharedStack } from '../../support/shared-stack.ts';
-import { tempDir } from '../../support/temp-dir.ts';
-import { uniqueName } from '../../support/unique-name.ts';
-import { waitFor } from '../../support/wait-for.ts';
-import { skewedTopic } from './skewed-topic.ts';
-import { transporterFile } from './transporter-files.ts';
+import { findFreePorts } from '../../scripts/stack/ports.ts';
+import { startSkald } from '../support/run-skald.ts';
+import { reply, startS3FaultProxy } from '../support/s3-fault-proxy.ts';
+import { freshPrefix, sharedStack } from '../support/shared-stack.ts';
+import { tempDir } from '../support/temp-dir.ts';
+import { uniqueName } from '../support/unique-name.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { skewedTopic } from '../integration/transporter/skewed-topic.ts';
+import { transporterFile } from '../integration/transporter/transporter-files.ts';
 
 const PARTITIONS = 2000;
 const MEMORY_MIB = 512;
