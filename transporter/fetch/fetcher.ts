@@ -116,12 +116,12 @@ export function createFetcher(options: FetcherOptions): Fetcher {
     const nowMs = clock.monotonicMs();
     const asks = new Map<number, Ask[]>();
     for (const cursor of cursors.values()) {
-      const { position, appetite, isLeaderOnly, isLogEndWanted } = cursor.target;
+      const { position, appetite, isLeaderOnly } = cursor.target;
       if (cursor.isInFlight || position === undefined || appetite === 'none') continue;
       if (appetite !== 'urgent' && isOverBudget()) continue;
       if (isLeaderOnly) leaveFollower(cursor, nowMs);
       // The leader says where the log ends and sends us back to the follower, without records.
-      if (isLogEndWanted) cursor.preferred = undefined;
+      if (cursor.preferred !== undefined && cursor.target.isLogEndWanted) cursor.preferred = undefined;
       const source = nowMs < cursor.notBeforeMs ? undefined : sourceOf(cursor, topology.view, nowMs);
       if (source === undefined) {
         if (nowMs >= cursor.notBeforeMs) retryLater(cursor); // it has no leader
