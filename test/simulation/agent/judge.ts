@@ -113,14 +113,17 @@ function takeInTwo(left: Map<string, number>, bytes: Buffer): boolean {
 function takeLine(left: Map<string, number>, line: Line, maxRecordBytes: number, mayBeCut: boolean): boolean {
   if (takeAll(left, pieces(line.bytes, [], maxRecordBytes))) return true;
   if (line.hasHole && takeInTwo(left, line.bytes)) return true;
-  if (!mayBeCut) return false;
-  // Outside of the globs a line that stays unfinished for long is taken as whole; its rest is a line of its own.
+  return mayBeCut && cutPieces(line, maxRecordBytes).some((records) => takeAll(left, records));
+}
+
+/** Outside of the globs a line that stays unfinished for long is taken as whole; its rest is a line of its own. */
+function cutPieces(line: Line, maxRecordBytes: number): string[][] {
   const cuts = line.content.quietCuts
     .filter((at) => at > line.start && at < line.end)
     .map((at) => at - line.start);
-  return allSubsets(cuts).some(
-    (set) => set.length > 0 && takeAll(left, pieces(line.bytes, set, maxRecordBytes)),
-  );
+  return allSubsets(cuts)
+    .filter((set) => set.length > 0)
+    .map((set) => pieces(line.bytes, set, maxRecordBytes));
 }
 
 /** Takes what is there of a line that may be missing, and returns the byte ranges of its content that are not. */
@@ -172,7 +175,13 @@ export async function judge(world: World): Promise<Verdict> {
       knowableBytes += Math.max(0, Math.min(to, knownTo) - from);
     }
   }
-  const expected = new Set(lines.flatMap(({ bytes }) => pieces(bytes, [], maxRecordBytes)));
+  const expected = new Set(
+    lines.flatMap((line) => [
+      ...pieces(line.bytes, [], maxRecordBytes),
+      // A piece beside its whole line: it was sent before the journal was damaged.
+      ...(truth.leftGlobs(line.content) ? cutPieces(line, maxRecordBytes).flat() : []),
+    ]),
+  );
   const extra = [...left].filter(([, count]) => count > 0).map(([record]) => record);
   const lostBytes = await world.count('skald_agent_lost_bytes_total');
   const truncatedBytes = await world.count('skald_agent_lost_bytes_total', { reason: 'truncated' });
