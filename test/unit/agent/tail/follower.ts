@@ -43,6 +43,7 @@ export async function follower(directory: string, options: FollowerOptions = {})
   const { logger, lines: logged } = recordedLog();
   const disk = memoryJournal();
   let holes = 0;
+  let acknowledging = true;
   const lost: [bytes: number, reason: string][] = [];
   const partialLineTimeoutMs = options.partialLineTimeoutMs ?? PARTIAL_LINE_TIMEOUT_MS;
 
@@ -82,7 +83,7 @@ export async function follower(directory: string, options: FollowerOptions = {})
     const reader = createReader({
       batcher: {
         roomBytes: chunkBytes,
-        // As if every batch had its intent and its acknowledgement at once.
+        // As if every batch had its intent at once and, unless a test holds it up, its acknowledgement.
         add: (file, { bytes, end, terminated, skipRest, insideBytes, restBytes }) => {
           text += Buffer.from(bytes.subarray(0, end)).toString('latin1');
           const start = file.position.offset;
@@ -98,10 +99,8 @@ export async function follower(directory: string, options: FollowerOptions = {})
           };
           const tail = crc32c(bytes, Math.max(0, end - MARK_BYTES), end);
           const n = journal.state.nextIntent;
-          journal.append(
-            { t: 'intent', ...someIntent({ n, ranges: [{ ...range, tail }] }) },
-            { t: 'commit', n, offset: 0 },
-          );
+          journal.append({ t: 'intent', ...someIntent({ n, ranges: [{ ...range, tail }] }) });
+          if (acknowledging) acknowledge();
         },
         lingerLeftMs: () => 0,
         handOverIfDue: () => Promise.resolve(),
@@ -128,6 +127,10 @@ export async function follower(directory: string, options: FollowerOptions = {})
   let { journal, files, reader } = await open();
   onTestFinished(() => files.close());
 
+  const acknowledge = (): void => {
+    for (const n of journal.state.open.keys()) journal.append({ t: 'commit', n, offset: 0 });
+  };
+
   const readOn = async (): Promise<string> => {
     text = '';
     for (let turns = 0; turns < 10_000; turns += 1) {
@@ -151,6 +154,15 @@ export async function follower(directory: string, options: FollowerOptions = {})
     },
     logged,
     disk,
+    /** From now on intents stay open. */
+    holdAcknowledgements: (): void => {
+      acknowledging = false;
+    },
+    /** Those that were held up come, and each one from now on at once. */
+    acknowledge: (): void => {
+      acknowledging = true;
+      acknowledge();
+    },
     get files() {
       return files;
     },

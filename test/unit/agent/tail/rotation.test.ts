@@ -248,6 +248,45 @@ describe('letting go', () => {
     expect(f.journal.state.files.size).toBe(0);
   });
 
+  test('a deleted file whose last lines get their intent during a look is kept until they are acknowledged', async () => {
+    let duringLook: (() => Promise<unknown>) | undefined;
+    const fs: FileSystem = {
+      ...nodeFileSystem,
+      open: async (path) => {
+        const handle = await nodeFileSystem.open(path);
+        const stat: typeof handle.stat = async () => {
+          const happening = duringLook;
+          duringLook = undefined;
+          await happening?.();
+          return handle.stat();
+        };
+        return { ...handle, stat };
+      },
+    };
+    const { f, write, at } = await setUp({ fs });
+    await write('app.log', 'a1\n');
+    await f.look();
+    const [file] = [...f.files.all];
+    await write('app.log', 'a2\n');
+    await unlink(at('app.log'));
+    await f.poll();
+    await f.clock.advance(QUIET_MS);
+    f.holdAcknowledgements();
+    duringLook = async () => expect(await f.readOn()).toBe('a2\n');
+    await f.poll();
+    expect(f.journal.state.open.size).toBe(1);
+    // The broker may ask for these lines in another shape, and no name leads to them any more.
+    const reopened = await f.files.reopen(file!.state.id);
+    const bytes = Buffer.alloc(3);
+    await reopened?.read(bytes, 0, 3, 3);
+    expect(bytes.toString()).toBe('a2\n');
+    await reopened?.close();
+    f.acknowledge();
+    await f.idle(QUIET_MS);
+    expect([...f.files.all]).toEqual([]);
+    expect(f.journal.state.files.size).toBe(0);
+  });
+
   test('files that were rotated out of the globs and deleted later are forgotten too', async () => {
     const { f, write, move } = await setUp({ include: ['*.log'] });
     for (let n = 0; n < 20; n += 1) {
