@@ -1,5 +1,5 @@
 /** What the agent asks of a file system; an interface, so that a simulation can own rotation, faults and time. */
-import { statSync, watch } from 'node:fs';
+import { constants, statSync, watch } from 'node:fs';
 import { open, readdir, realpath, stat, statfs } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { isLocal, isRemote } from './remote.ts';
@@ -29,8 +29,10 @@ export interface OpenFile {
 export interface GlobResult {
   /** Absolute paths of whatever a glob of `include` and none of `exclude` matches. */
   paths: string[];
-  /** Directories that the globs lead into and that could not be listed for lack of permission. */
-  unreadable: string[];
+  /** Directories that the globs lead into and that could not be listed, with the reason. */
+  unreadable: { path: string; reason: string }[];
+  /** What may match and has a name that is not UTF-8, so that it cannot be asked for; U+FFFD stands for what is not. */
+  misnamed: string[];
 }
 
 /**
@@ -57,6 +59,7 @@ export interface FileSystem {
    * goes on meanwhile. Undefined when there is nothing to be seen, for whatever reason.
    */
   statLocal(path: string): FileStat | undefined;
+  /** Never waits for somebody to write, whatever the path leads to by now. */
   open(path: string): Promise<OpenFile>;
   /**
    * What the globs match now. `enter` is called with each directory in which a match can appear, before it is looked into.
@@ -77,6 +80,8 @@ export interface FileSystem {
    */
   watch(directory: string, onChange: (change: DirectoryChange) => void): Promise<DirectoryWatch>;
 }
+
+const { O_RDONLY, O_NONBLOCK } = constants;
 
 interface BigStats {
   dev: bigint;
@@ -115,7 +120,8 @@ export const nodeFileSystem: FileSystem = {
     }
   },
   open: async (path) => {
-    const handle = await open(path, 'r');
+    // Without O_NONBLOCK, to open a pipe takes until somebody writes to it, and one of the few threads of libuv.
+    const handle = await open(path, O_RDONLY | O_NONBLOCK);
     return {
       stat: async () => fileStat(await handle.stat({ bigint: true })),
       read: async (into, at, length, position) => (await handle.read(into, at, length, position)).bytesRead,

@@ -10,7 +10,8 @@ export interface Globs {
   readonly namesIn: (directory: string) => readonly string[] | 'any';
 }
 
-const OPTIONS = { dot: true } as const;
+/** `s`: a line break in a name is a character like others. */
+const OPTIONS = { dot: true, flags: 's' } as const;
 
 type Segment = { kind: 'name'; name: string } | { kind: 'pattern'; fits: (name: string) => boolean } | 'deep';
 

@@ -15,32 +15,32 @@ export interface PathsNow {
   /** Nothing of that name is there. */
   gone: string[];
   directories: string[];
-  /** Paths that lead to something that cannot be carried, or cannot be looked at, with the reason. */
+  /** Paths that lead to something else, which has no lines: what it is. */
+  others: { path: string; reason: string }[];
+  /** Paths that cannot be looked at, with the reason. */
   refused: { path: string; reason: string }[];
 }
 
 const PERMISSION = 'permission denied; let the user of the agent read it';
 
-function reasonOf(error: unknown): string | undefined {
+function note(now: PathsNow, path: string, error: unknown): void {
   const code = errnoOf(error);
-  if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-  if (code === 'EACCES' || code === 'EPERM') return PERMISSION;
-  if (code === 'ELOOP') return 'its symbolic link leads to itself';
-  return String(error);
+  if (code === 'ENOENT' || code === 'ENOTDIR') now.gone.push(path);
+  else if (code === 'ELOOP') now.others.push({ path, reason: 'its symbolic link leads to itself' });
+  else if (code === 'EACCES' || code === 'EPERM') now.refused.push({ path, reason: PERMISSION });
+  else now.refused.push({ path, reason: String(error) });
 }
 
 export async function lookAtPaths(fs: Pick<FileSystem, 'stat'>, paths: readonly string[]): Promise<PathsNow> {
-  const now: PathsNow = { found: [], gone: [], directories: [], refused: [] };
+  const now: PathsNow = { found: [], gone: [], directories: [], others: [], refused: [] };
   const lookAt = async (path: string): Promise<void> => {
     try {
       const stat = await fs.stat(path);
       if (stat.isFile) now.found.push({ path, stat });
       else if (stat.isDirectory) now.directories.push(path);
-      else now.refused.push({ path, reason: 'it is not a regular file' });
+      else now.others.push({ path, reason: 'it is not a regular file' });
     } catch (error) {
-      const reason = reasonOf(error);
-      if (reason === undefined) now.gone.push(path);
-      else now.refused.push({ path, reason });
+      note(now, path, error);
     }
   };
   for (let i = 0; i < paths.length; i += AT_ONCE) {

@@ -2,7 +2,7 @@
 import type { Dirent } from 'node:fs';
 import { lstat, opendir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { errnoOf } from '../../shared/errors.ts';
+import { errnoOf, messageOf } from '../../shared/errors.ts';
 import type { GlobResult } from './file-system.ts';
 import { type Globs, parseGlobs } from './globs.ts';
 
@@ -11,10 +11,28 @@ const ENTRIES = 1024;
 
 type Kind = 'link' | 'directory' | 'other';
 
+interface Entry {
+  path: string;
+  kind: Kind;
+  /** The path leads to it. */
+  isNamed: boolean;
+}
+
 function kindOf(entry: Pick<Dirent, 'isSymbolicLink' | 'isDirectory'>): Kind {
   if (entry.isSymbolicLink()) return 'link';
   return entry.isDirectory() ? 'directory' : 'other';
 }
+
+/** Why one directory cannot be looked into. @throws what says something about the whole process */
+function reasonOf(error: unknown): string {
+  const code = errnoOf(error);
+  if (code === 'EMFILE' || code === 'ENFILE') throw error;
+  if (code === 'EACCES' || code === 'EPERM') return 'permission denied; let the user of the agent list it';
+  return messageOf(error);
+}
+
+/** What Node gives for bytes of a name that are not UTF-8. The name that it gives then leads nowhere. */
+const REPLACEMENT = '\ufffd';
 
 /** Undefined for what is not there, or not any more. */
 async function unlessGone<T>(look: Promise<T>): Promise<T | undefined> {
@@ -28,12 +46,14 @@ async function* entriesOf(
   directory: string,
   globs: Globs,
   enter: () => Promise<void>,
-): AsyncGenerator<[path: string, kind: Kind]> {
+): AsyncGenerator<Entry> {
   const names = globs.namesIn(directory);
   if (names === 'any') {
     await enter();
     for await (const entry of await opendir(directory, { bufferSize: ENTRIES })) {
-      yield [join(directory, entry.name), kindOf(entry)];
+      const path = join(directory, entry.name);
+      const isNamed = !entry.name.includes(REPLACEMENT) || (await unlessGone(lstat(path))) !== undefined;
+      yield { path, kind: kindOf(entry), isNamed };
     }
     return;
   }
@@ -46,7 +66,7 @@ async function* entriesOf(
       await enter(); // a directory on the way may come
       found = await unlessGone(lstat(path));
     }
-    if (found !== undefined) yield [path, kindOf(found)];
+    if (found !== undefined) yield { path, kind: kindOf(found), isNamed: true };
   }
 }
 
@@ -60,29 +80,42 @@ export async function walk(
   enter: (directory: string) => Promise<void>,
 ): Promise<GlobResult> {
   const globs = parseGlobs(include, exclude);
-  const found: GlobResult = { paths: [], unreadable: [] };
+  const result: GlobResult = { paths: [], unreadable: [], misnamed: [] };
+
+  const directoryBehind = async (link: string): Promise<string | undefined> => {
+    try {
+      const target = await unlessGone(realpath(link));
+      const found = target === undefined ? undefined : await unlessGone(stat(target));
+      return found?.isDirectory() === true ? target : undefined;
+    } catch (error) {
+      result.unreadable.push({ path: link, reason: reasonOf(error) });
+      return undefined;
+    }
+  };
 
   const visit = async (directory: string, within: readonly string[]): Promise<void> => {
     const below: [path: string, kind: Kind][] = [];
     try {
-      for await (const [path, kind] of entriesOf(directory, globs, () => enter(directory))) {
-        if (globs.matches(path)) found.paths.push(path);
-        if (kind !== 'other' && globs.leadsTo(path)) below.push([path, kind]);
+      for await (const { path, kind, isNamed } of entriesOf(directory, globs, () => enter(directory))) {
+        const isMatch = globs.matches(path);
+        const leadsOn = kind !== 'other' && globs.leadsTo(path);
+        if (!isNamed && (isMatch || leadsOn)) result.misnamed.push(path);
+        if (!isNamed) continue;
+        if (isMatch) result.paths.push(path);
+        if (leadsOn) below.push([path, kind]);
       }
     } catch (error) {
-      const code = errnoOf(error);
-      if (code === 'EACCES' || code === 'EPERM') found.unreadable.push(directory);
-      else if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
+      const isGone = ['ENOENT', 'ENOTDIR'].includes(errnoOf(error) ?? '');
+      if (!isGone) result.unreadable.push({ path: directory, reason: reasonOf(error) });
     }
     for (const [path, kind] of below) {
       if (kind === 'directory') await visit(path, [...within, path]);
       else {
-        const target = await unlessGone(realpath(path));
-        if (target === undefined || within.includes(target)) continue;
-        if ((await unlessGone(stat(target)))?.isDirectory() === true) await visit(path, [...within, target]);
+        const target = await directoryBehind(path);
+        if (target !== undefined && !within.includes(target)) await visit(path, [...within, target]);
       }
     }
   };
   await visit('/', ['/']);
-  return found;
+  return result;
 }

@@ -74,15 +74,18 @@ export function createDirectories(options: {
     find: async (include, exclude) => {
       const entering = new Set<string>();
       realDirectories = new Map();
-      const { paths, unreadable } = await fs.glob(include, exclude, async (directory) => {
+      const { paths, unreadable, misnamed } = await fs.glob(include, exclude, async (directory) => {
         entering.add(directory);
         await listen(directory);
       });
       entered = entering;
       letGo();
-      for (const path of unreadable) {
-        const reason = 'permission denied; let the user of the agent list it';
+      for (const { path, reason } of unreadable) {
         log.error(`refused ${path}`, { path, reason }, `cannot look for log files in ${path}: ${reason}`);
+      }
+      for (const path of misnamed) {
+        const reason = 'its name is not valid UTF-8; rename it';
+        log.error(`refused ${path}`, { path, reason }, `cannot carry ${path}: ${reason}`);
       }
       return paths;
     },

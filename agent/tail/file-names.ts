@@ -166,7 +166,7 @@ export function createFileNames(options: FileNamesOptions): FileNames {
   };
 
   /** Takes over what paths lead to. Files that only change their names do so before new ones are opened. */
-  const reconcile = async ({ found, gone }: Pick<PathsNow, 'found' | 'gone'>): Promise<void> => {
+  const reconcile = async ({ found, gone, directories: taken, others }: PathsNow): Promise<void> => {
     const renamed = new Set<LogFile>();
     const fresh: [found: FoundFile, predecessor: FileState | undefined][] = [];
     const loseName = (path: string): LogFile | undefined => {
@@ -176,7 +176,7 @@ export function createFileNames(options: FileNamesOptions): FileNames {
       renamed.add(holder);
       return holder;
     };
-    for (const path of gone) loseName(path);
+    for (const path of [...gone, ...taken, ...others.map((other) => other.path)]) loseName(path);
     for (const one of found) {
       const { path, stat } = one;
       const holder = byName.get(path);
@@ -213,9 +213,16 @@ export function createFileNames(options: FileNamesOptions): FileNames {
     if (found.length > 0 || gone.some((path) => directories.has(path))) scanDueMs = -Infinity;
   };
 
-  const complain = ({ refused: paths, directories: found }: PathsNow): void => {
+  const complain = ({ refused: paths, others, directories: found }: PathsNow): void => {
     for (const { path, reason } of paths) {
       log.error(`refused ${path}`, { path, reason }, `cannot carry ${path}: ${reason}`);
+      refuse(path);
+    }
+    for (const { path, reason } of others) {
+      // A glob may match it in passing; who wrote its name expects lines from it.
+      const level = literal.has(path) ? 'error' : 'warn';
+      const message = `cannot carry ${path}: ${reason}. Name it in files.exclude to be rid of this message`;
+      log[level](`refused ${path}`, { path, reason }, message);
       refuse(path);
     }
     for (const path of found) {

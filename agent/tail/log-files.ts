@@ -137,6 +137,7 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     let key: string | undefined;
     try {
       const stat = await handle.stat();
+      if (!stat.isFile) throw new Error('it is not a regular file any more'); // replaced since its name was looked at
       const already = files.get(stat.key);
       if (already !== undefined) {
         await handle.close(); // another name of a file that was opened a moment ago

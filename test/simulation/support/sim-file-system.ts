@@ -129,6 +129,7 @@ export function agentFileSystem({
       call('list', include.join(), () => ({
         paths: paths().filter((path) => matchesGlobs(path, include, exclude)),
         unreadable: [],
+        misnamed: [],
       })),
     realPath: (path) => call('stat', path, () => path),
     statLocal: () => undefined,

@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { chmod, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { promisify } from 'node:util';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { type DirectoryChange, nodeFileSystem } from '../../../../agent/discover/file-system.ts';
 import { parseGlobs } from '../../../../agent/discover/globs.ts';
 import { walk } from '../../../../agent/discover/walk.ts';
@@ -24,7 +26,8 @@ async function tree(files: readonly string[]) {
     return {
       paths: relative(paths),
       entered: relative(entered),
-      unreadable: relative(unreadable),
+      unreadable: relative(unreadable.map(({ path }) => path)),
+      reasons: unreadable.map(({ reason }) => reason),
     };
   };
   return { directory, at: (path: string) => join(directory, path), look };
@@ -51,7 +54,7 @@ describe('what the globs match, and the directories in which a match can appear'
     ['one of two', ['*.txt', 'x/y/*.log'], ['b.txt', 'x/y/d.log'], ['', 'x/y']],
   ])('%s', async (_, include, paths, entered) => {
     const { look } = await tree(FILES);
-    expect(await look(include)).toEqual({ paths, entered, unreadable: [] });
+    expect(await look(include)).toEqual({ paths, entered, unreadable: [], reasons: [] });
   });
 
   test('a whole tree that is excluded is not looked into', async () => {
@@ -75,6 +78,29 @@ describe('what the globs match, and the directories in which a match can appear'
   test('a name with special characters is found when it is escaped', async () => {
     const { look } = await tree(['odd [1]/a (2).log', 'odd 1/a.log']);
     expect((await look(['odd \\[1\\]/a \\(2\\).log'])).paths).toEqual(['odd [1]/a (2).log']);
+  });
+
+  test('a directory that the system cannot list is said with the reason, and the others are looked into', async () => {
+    const { look, at } = await tree(['a.log', 'z/b.log']);
+    // Absolute paths have at most 4,095 bytes (PATH_MAX); relative ones lead deeper.
+    const name = 'd'.repeat(250);
+    const script = 'cd "$1" && for i in $(seq 17); do mkdir "$2" && cd "$2"; done && : > c.log';
+    await promisify(execFile)('bash', ['-c', script, '-', at(''), name]);
+    onTestFinished(async () => void (await promisify(execFile)('rm', ['-rf', at(name)])));
+    const { paths, unreadable, reasons } = await look(['**/*.log']);
+    expect(paths).toEqual(['a.log', 'z/b.log']);
+    expect(unreadable).toHaveLength(1);
+    expect(unreadable[0]).toContain(name);
+    expect(reasons).toEqual([expect.stringContaining('ENAMETOOLONG')]);
+  });
+
+  test('a link of which the system cannot tell where it leads is said, and the others go on', async () => {
+    const { look, at } = await tree(['a.log', 'z/b.log']);
+    await symlink('n'.repeat(300), at('link')); // a name has at most 255 bytes (NAME_MAX)
+    const { paths, unreadable, reasons } = await look(['**/*.log']);
+    expect(paths).toEqual(['a.log', 'z/b.log']);
+    expect(unreadable).toEqual(['link']);
+    expect(reasons).toEqual([expect.stringContaining('ENAMETOOLONG')]);
   });
 
   // Root may list everything, so the test can only be made by somebody else.

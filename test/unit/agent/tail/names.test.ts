@@ -1,9 +1,13 @@
+import { execFile } from 'node:child_process';
 import { appendFile, link, mkdir, symlink, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { type FileSystem, nodeFileSystem } from '../../../../agent/discover/file-system.ts';
 import { tempDir } from '../../../support/temp-dir.ts';
 import { follower, type FollowerOptions } from './follower.ts';
+
+const makeFifo = (path: string): Promise<unknown> => promisify(execFile)('mkfifo', [path]);
 
 async function setUp(options: FollowerOptions = {}) {
   const directory = await tempDir();
@@ -147,6 +151,49 @@ describe('several names', () => {
   });
 });
 
+describe('unusual names', () => {
+  test('line breaks, spaces, quotes and characters of globs in names of files and directories', async () => {
+    const { f, write, at } = await setUp({ include: ['**/*.log'] });
+    const names = [
+      'new\nline.log',
+      'sp ace.log',
+      '[a]{b,c}*?.log',
+      'back\\slash.log',
+      `'"$.log`,
+      'ü.log',
+      '\n.log',
+    ];
+    await mkdir(at('a\n b'));
+    for (const directory of ['', 'a\n b/']) {
+      for (const name of names) await write(`${directory}${name}`, `${JSON.stringify(directory + name)}\n`);
+    }
+    const lines = (await f.look()).trim().split('\n');
+    const expected = ['', 'a\n b/'].flatMap((directory) =>
+      names.map((name) => JSON.stringify(directory + name)),
+    );
+    expect(lines.map((line) => Buffer.from(line, 'latin1').toString()).toSorted()).toEqual(
+      expected.toSorted(),
+    );
+  });
+
+  test('a name that is not UTF-8 cannot be asked for: said with what to do, and the others go on', async () => {
+    const { f, write, at } = await setUp({ include: ['**/*.log'] });
+    const bad = (name: string): Buffer => Buffer.concat([Buffer.from(at('')), Buffer.from(name, 'latin1')]);
+    await writeFile(bad('/b\xe4d.log'), 'one\n');
+    await mkdir(bad('/d\xefr'));
+    await writeFile(bad('/d\xefr/app.log'), 'one\n');
+    await writeFile(bad('/b\xe4d.txt'), 'not asked for\n');
+    await write('\ufffd.log', 'a name in UTF-8\n');
+    expect(await f.look()).toBe('a name in UTF-8\n');
+    const errors = f.logged.filter(({ level }) => level === 'error');
+    expect(errors.map(({ fields }) => String(fields['path'])).toSorted()).toEqual([
+      at('b\ufffdd.log'),
+      at('d\ufffdr'),
+    ]);
+    for (const { message } of errors) expect(message).toMatch(/not valid UTF-8; rename it/);
+  });
+});
+
 describe('what is not a log file', () => {
   test('a directory that a glob matches in passing is left alone', async () => {
     const { f, write, at } = await setUp();
@@ -163,6 +210,55 @@ describe('what is not a log file', () => {
     const [error] = f.logged.filter((line) => line.level === 'error');
     expect(error!.message).toContain(join(at('logs'), '*'));
   });
+
+  test('a pipe under a glob is said with what to do, and alarms nobody; one that was asked for by its name does', async () => {
+    const { f, write, at } = await setUp({ include: ['*.log', 'named.pipe'] });
+    await makeFifo(at('app.log'));
+    await makeFifo(at('named.pipe'));
+    await write('other.log', 'one\n');
+    expect(await f.look()).toBe('one\n');
+    const said = f.logged.filter(({ level }) => level === 'warn' || level === 'error');
+    expect(said.map(({ level, fields }) => `${level} ${String(fields['path'])}`).toSorted()).toEqual([
+      `error ${at('named.pipe')}`,
+      `warn ${at('app.log')}`,
+    ]);
+    for (const { message } of said) expect(message).toMatch(/not a regular file.*files\.exclude/);
+  });
+
+  test('a file that is replaced by a pipe between the look at its name and its opening holds nothing up', async () => {
+    const replaced = new Set<string>();
+    const open: FileSystem['open'] = async (path) => {
+      if (replaced.delete(path)) {
+        await unlink(path);
+        await makeFifo(path);
+      }
+      return nodeFileSystem.open(path);
+    };
+    const { f, write, at } = await setUp({ fs: { ...nodeFileSystem, open } });
+    await write('app.log', 'one\n');
+    await write('other.log', 'other\n');
+    replaced.add(at('app.log'));
+    expect(await f.look()).toBe('other\n');
+    expect([...f.files.all].map(({ state }) => state.path)).toEqual([at('other.log')]);
+  });
+
+  const SUCCESSORS: [what: string, make: (path: string) => Promise<unknown>][] = [
+    ['a directory', mkdir],
+    ['a pipe', makeFifo],
+    ['a link to itself', (path) => symlink(path, path)],
+  ];
+  test.each(SUCCESSORS)(
+    'a file whose name %s has taken is read to its end and let go',
+    async (_, makeSuccessor) => {
+      const { f, write, at } = await setUp();
+      await write('app.log', 'one\nhalf');
+      expect(await f.look()).toBe('one\n');
+      await unlink(at('app.log'));
+      await makeSuccessor(at('app.log'));
+      expect(await f.idle(20_000)).toBe('half');
+      expect([...f.files.all]).toEqual([]);
+    },
+  );
 
   test('excluded files are not read', async () => {
     const { f, write } = await setUp({ exclude: ['*.gz'] });
