@@ -80,6 +80,8 @@ export interface LogFiles {
 
 /** How often files that left the globs are looked for: they may have grown, or be gone and ready to be forgotten. */
 const ABSENT_INTERVAL_MS = 60_000;
+/** Files that have grown are opened so far apart, at least: one that cannot be must not keep us busy. */
+const OPEN_GAP_MS = 100;
 /** So many new files are opened between two flushes of the journal. */
 const FLUSH_EVERY = 1_000;
 /** So many new files are many. */
@@ -93,6 +95,9 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
   const adopting = new Set<string>();
   const seen = createSeenBytes(journal, clock);
   const attention = createFileAttention({ pollIntervalMs, wake: options.wakeContents, clock });
+  /** Closed files that have grown: brokers may hold up the reading of them until they have no name any more. */
+  let grown = new Set<LogFile>();
+  let openedGrownMs = -Infinity;
   let scanned = false;
   let opened = 0;
   let lookedForAbsentMs = -Infinity;
@@ -211,6 +216,7 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
   const drop = (file: LogFile): void => {
     files.delete(file.state.key);
     attention.forget(file);
+    grown.delete(file);
     newcomers.forget(file);
     seen.forget(file);
   };
@@ -273,7 +279,10 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     watches: options.watches,
     fileOf: (key) => files.get(key),
     follow,
-    onChanged: (file) => attention.soon(file),
+    onChanged: (file) => {
+      attention.soon(file);
+      if (file.handle === undefined && openFiles.hasRoom) grown.add(file);
+    },
     onRenamed,
     onVanished,
     onQuiet,
@@ -323,6 +332,16 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     clock,
     log,
   });
+
+  const openGrown = async (): Promise<void> => {
+    const some = grown;
+    grown = new Set();
+    openedGrownMs = clock.monotonicMs();
+    for (const file of some) {
+      if (!openFiles.hasRoom) return; // it would take the place of one that has grown as well
+      if (isFollowed(file) && file.uses === 0) await access.use(file, () => Promise.resolve());
+    }
+  };
 
   const pollOrComplain = async (file: LogFile): Promise<void> => {
     try {
@@ -394,10 +413,14 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     },
     look: async () => {
       await names.look();
+      await openGrown();
       await lookForAbsent();
     },
-    lookLeftMs: () =>
-      Math.min(names.lookLeftMs(), lookedForAbsentMs + ABSENT_INTERVAL_MS - clock.monotonicMs()),
+    lookLeftMs: () => {
+      const openGrownMs = grown.size > 0 ? openedGrownMs + OPEN_GAP_MS : Infinity;
+      const dueMs = Math.min(openGrownMs, lookedForAbsentMs + ABSENT_INTERVAL_MS);
+      return Math.min(names.lookLeftMs(), dueMs - clock.monotonicMs());
+    },
     poll,
     pollLeftMs: () => Math.min(attention.nextMs, displaced.nextMs, seen.nextMs) - clock.monotonicMs(),
     withWork: () => attention.withWork(files),

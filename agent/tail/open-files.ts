@@ -16,6 +16,8 @@ export interface Holder {
 
 export interface OpenFiles {
   readonly count: number;
+  /** One more can be opened without another one losing its place. */
+  readonly hasRoom: boolean;
   /**
    * Opens a file that counts until it is closed. @throws with `code` EMFILE when the bound is reached and everything that
    * is open is needed, else as FileSystem.open
@@ -39,13 +41,24 @@ export function createOpenFiles(fs: Pick<FileSystem, 'open'>, maxOpenFiles: numb
     await handle?.close();
   };
 
+  /** Whether what the holder has open can be opened again. A file may have been deleted since anybody looked at its names. */
+  const canBeSpared = async (holder: Holder): Promise<boolean> => {
+    const { handle } = holder;
+    if (handle === undefined || holder.uses > 0 || holder.detached) return false;
+    const links = await handle.stat().then(
+      (stat) => stat.links,
+      () => 0,
+    );
+    return links > 0 && holder.uses === 0 && holder.handle === handle;
+  };
+
   /** False when none can be spared. */
   const makeRoom = async (): Promise<boolean> => {
     let unasked = holders.size;
     for (const holder of holders) {
       if (unasked === 0) break;
       unasked -= 1;
-      if (holder.uses === 0 && !holder.detached) {
+      if (await canBeSpared(holder)) {
         await close(holder);
         return true;
       }
@@ -73,6 +86,9 @@ export function createOpenFiles(fs: Pick<FileSystem, 'open'>, maxOpenFiles: numb
   return {
     get count() {
       return count;
+    },
+    get hasRoom() {
+      return count < maxOpenFiles;
     },
     open: async (path) => {
       for (;;) {

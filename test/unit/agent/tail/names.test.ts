@@ -328,6 +328,25 @@ describe('a file that cannot be read', () => {
     expect(f.lost).toEqual([]);
   });
 
+  test('one that was deleted a moment ago, unnoticed and unread, is not closed for the sake of others', async () => {
+    let exhausted = false;
+    const open: FileSystem['open'] = async (path) => {
+      if (exhausted && path.endsWith('b.log')) {
+        exhausted = false;
+        await unlink(path.replace('b.log', 'a.log'));
+        throw Object.assign(new Error(`EMFILE: ${path}`), { code: 'EMFILE' });
+      }
+      return nodeFileSystem.open(path);
+    };
+    const { f, write } = await setUp({ fs: { ...nodeFileSystem, open } });
+    await write('a.log', 'a1\n');
+    await f.poll(); // seen, not read
+    await write('b.log', 'b1\n');
+    exhausted = true;
+    await f.poll();
+    expect((await f.readOn()) + (await f.idle(2_000))).toBe('a1\nb1\n');
+  });
+
   test('more deleted files with a backlog than may be open: further ones wait for them, said once', async () => {
     const { f, write, at } = await setUp({ maxOpenFiles: 2 });
     for (const name of ['a', 'b']) await write(`${name}.log`, `${name}\n`);

@@ -219,3 +219,47 @@ describe('where the kernel tells nothing', () => {
     expect(await f.attend(1_500)).toBe('b1\n');
   });
 });
+
+describe('a closed file that grows while brokers hold up the reading is opened, and outlives its name', () => {
+  const IDLE_MS = 2_000;
+
+  test.each([
+    ['told', true],
+    ['polled', false],
+  ])('its growth is %s', async (_, watch) => {
+    const { f, at, write, start } = await setUp({ watch, closeIdleAfterMs: IDLE_MS });
+    await write('app.log', 'a1\n');
+    expect(await start()).toBe('a1\n');
+    const [file] = [...f.files.all];
+    for (let ms = 0; ms < 62_000; ms += 1_000) await f.attend(1_000);
+    expect(file!.handle).toBeUndefined();
+    await write('app.log', 'a2\n');
+    await waitFor(
+      async () => {
+        await f.clock.advance(1_000);
+        if (f.files.lookLeftMs() <= 0) await f.files.look(); // nobody looks into files, nobody reads
+        return file!.handle;
+      },
+      { timeoutMs: 8_000, what: 'the closed file to be opened' },
+    );
+    await unlink(at('app.log'));
+    expect(await f.idle(2_000)).toBe('a2\n');
+  });
+
+  test('not in the place of others when there are as many as may be open', async () => {
+    const { f, write, start } = await setUp({ watch: false, closeIdleAfterMs: IDLE_MS, maxOpenFiles: 2 });
+    await write('a.log', 'a1\n');
+    expect(await start()).toBe('a1\n');
+    const [a] = [...f.files.all];
+    for (let ms = 0; ms < 62_000; ms += 1_000) await f.attend(1_000);
+    expect(a!.handle).toBeUndefined();
+    for (const name of ['b', 'c']) await write(`${name}.log`, `${name}1\n`);
+    await f.scan(); // opens them
+    await write('a.log', 'a2\n');
+    await f.clock.advance(60_000);
+    await f.files.look();
+    expect([...f.files.all].map(({ handle }) => handle !== undefined)).toEqual([false, true, true]);
+    const text = (await f.idle(2_000)).split('\n').toSorted().join(' ').trim();
+    expect(text).toBe('a2 b1 c1');
+  });
+});
