@@ -75,8 +75,11 @@ export async function prepareKafkaCluster(
     },
     async startBroker(id) {
       broker(id).start();
+      const started = nodes.filter((node) => node.id === id);
+      // Only the first address is tried, and any other broker may be down.
+      const itself = started.map(({ port }) => `${LOOPBACK}:${port}`);
       await broker(id).whileRunning((signal) =>
-        waitFor(async () => (await readyBrokers(bootstrap, nodes)).has(id), {
+        waitFor(async () => (await readyBrokers(itself, started)).has(id), {
           timeoutMs: readyTimeoutMs,
           what: `broker ${id} in the metadata`,
           signal,
