@@ -6,31 +6,33 @@
 import type { Clock, Random } from '../shared/clock.ts';
 import { bucketFolderProblem } from '../shared/config/object-layout.ts';
 import type { TopicConfig } from '../shared/config/topic-config.ts';
-import type { FetchedPartition } from '../shared/kafka/requests/fetch.ts';
+import type { DivergingEpoch, FetchedPartition } from '../shared/kafka/requests/fetch.ts';
 import type { CommittedOffset } from '../shared/kafka/requests/offsets.ts';
 import type { Logger } from '../shared/telemetry/logger.ts';
 import type { RepeatedLog } from '../shared/telemetry/repeated-log.ts';
 import type { CommitQueue } from './chunk/commit-queue.ts';
 import { cutDue, type CutReason, MAX_BUCKETS } from './chunk/cut-policy.ts';
 import { createGatherer, type Gatherer, type GathererOptions } from './chunk/gatherer.ts';
-import { decodeIntent, encodeIntent, type Intent } from './chunk/intent.ts';
+import { decodeIntent, type Intent } from './chunk/intent.ts';
 import type { Chunk } from './chunk/open-chunk.ts';
 import type { ReplayQueue } from './chunk/replay-queue.ts';
 import { type MarkedChunk, rewriteChunk, writeChunk, type WriteChunkOptions } from './chunk/write-chunk.ts';
 import { bucketMarkers } from './complete/bucket-markers.ts';
 import { lateObjects } from './complete/late-objects.ts';
 import { createPartitionProgress } from './complete/partition-progress.ts';
-import { decodeProgress, encodeProgress, type Progress } from './complete/progress.ts';
+import { decodeProgress, type Progress } from './complete/progress.ts';
 import type { Decoder } from './decode/decoder.ts';
 import type { Growth } from './decode/growth.ts';
 import { cutOffLog, type LogToCarry } from './committed-log.ts';
 import type { FetchTarget } from './fetch/cursor.ts';
+import { createLeaderEpochs } from './fetch/leader-epochs.ts';
 import type { AskLogOffset } from './fetch/log-offsets.ts';
 import { watchOpenTransaction } from './fetch/open-transaction.ts';
 import { createOutOfRange } from './fetch/out-of-range.ts';
 import type { FlowCounts } from './flow-counts.ts';
 import type { MemoryAccount } from './memory-budget.ts';
 import type { Holder } from './memory-pressure.ts';
+import { createPartitionOffset } from './partition-offset.ts';
 import type { PatientStore } from './store/patient-store.ts';
 import { createWakeup } from './wakeup.ts';
 
@@ -81,9 +83,12 @@ export interface Carrying extends Omit<FetchTarget, 'topic' | 'partition'>, Hold
   readonly done: Promise<void>;
 }
 
-interface Position {
+/** Kafka has another log than the one that was read; what both have in common ends at `offset`. */
+interface Parting {
   offset: number;
-  metadata: string;
+  log: string;
+  /** Of the last leader that wrote both. Where it is not known what they have in common, all of the log is carried. */
+  epoch: number | undefined;
 }
 
 /**
@@ -91,7 +96,7 @@ interface Position {
  * signal.
  */
 export function carryPartition(
-  { committed: found, topicId, log: foundLog, startFrom }: LogToCarry,
+  { committed: found, topicId, log, startFrom }: LogToCarry,
   account: MemoryAccount,
   signal: AbortSignal,
   options: CarryOptions,
@@ -101,23 +106,23 @@ export function carryPartition(
   const outOfRange = createOutOfRange({ topic, partition }, options);
   const openTransaction = watchOpenTransaction({ topic, partition }, options);
   const changed = createWakeup();
-  const progress = createPartitionProgress(decodeProgress(found.metadata), {
-    ...config,
-    graceMs: limits.bucketGraceMs,
-  });
+  const foundProgress = decodeProgress(found.metadata);
+  const progress = createPartitionProgress(foundProgress, { ...config, graceMs: limits.bucketGraceMs });
+  const epochs = createLeaderEpochs(foundProgress.epochs);
+  const offsets = createPartitionOffset(
+    { topic, partition },
+    { committed: found, log },
+    { progress, epochs, commits: options.commits, signal },
+  );
   let state: Carrying['state'] = 'starting';
   let gatherer: Gatherer | undefined;
   let replayEnd: number | undefined;
   let uploading: { chunk: Chunk; openedAtMs: number | undefined } | undefined;
-  let committed: Position = found;
-  let committing: Position | undefined;
   let highWatermark: number | undefined;
   let isDraining = false;
   let isPressed = false;
   let isAskingRange = false;
-  /** The log is another one than the committed offset is of: go on from here as if new. */
-  let moveTo: { offset: number; log: string } | undefined;
-  let log = foundLog;
+  let parting: Parting | undefined;
 
   const notify = (): void => {
     changed.notify();
@@ -131,7 +136,7 @@ export function carryPartition(
       offset = await options.askLogOffset({ topic, partition }, startFrom, signal);
       progress.startFrom(await options.firstProgress());
       // So that a later owner starts here too, wherever the log begins or ends by then.
-      await commit(offset);
+      await offsets.commit(offset);
     }
     const start = intent === undefined ? offset : await replay(offset, intent);
     if (start !== undefined) await carryOn(start);
@@ -145,20 +150,19 @@ export function carryPartition(
       logger.info(fields, 'making a chunk again that an earlier owner has promised');
       state = 'replaying';
       // A promise of before there were ids is kept as it was given.
-      const promised = decodeProgress(found.metadata).log;
-      const replayed = gather({ start, end: intent.end, layout: intent.layout, log: promised });
+      const replayed = gather({ start, end: intent.end, layout: intent.layout, log: foundProgress.log });
       replayEnd = intent.end;
       notify();
       while (replayed.decodedTo < intent.end) {
         signal.throwIfAborted();
         if (isDraining) return undefined;
-        if (moveTo !== undefined) return await move(moveTo);
-        if (replayed.position < intent.end) await changed.wait(signal);
+        if (parting !== undefined) await leaveRest(replayed, intent.end, parting);
+        else if (replayed.position < intent.end) await changed.wait(signal);
         else await flushToEnd(replayed, intent.end);
       }
       await upload(replayed, rewriteChunk);
       counts.replayed();
-      return intent.end;
+      return parting === undefined ? intent.end : await move(parting, intent.end);
     } finally {
       replayEnd = undefined;
       leave();
@@ -172,9 +176,24 @@ export function carryPartition(
     throw new Error(`${topic}/${partition} is decoded to ${replayed.decodedTo}, not to ${end}`);
   };
 
+  /** Nobody can make the rest of a promised chunk again: other records have its offsets. */
+  const leaveRest = async (replayed: Gatherer, end: number, from: Parting): Promise<void> => {
+    await replayed.flush();
+    const lostFrom = replayed.decodedTo;
+    if (lostFrom === end) return;
+    from.offset = Math.min(from.offset, lostFrom);
+    counts.lost(end - lostFrom);
+    logger.error(
+      { topic, partition, lostFrom, lostTo: end, lostOffsets: end - lostFrom },
+      'Kafka has lost records of a chunk that an earlier owner has promised: those that it had not stored are lost',
+    );
+    replayed.skipTo(end);
+    await replayed.flush();
+  };
+
   const carryOn = async (start: number): Promise<void> => {
     state = 'carrying';
-    let gathered = gather({ start, layout: config, log });
+    let gathered = gather({ start, layout: config, log: offsets.log });
     notify();
     for (;;) {
       const reason = await nextCut();
@@ -186,7 +205,10 @@ export function carryPartition(
         if (reason !== 'moved') counts.cut(reason);
         await upload(gathered, writeChunk);
       }
-      if (moveTo !== undefined) gathered = gather({ start: await move(moveTo), layout: config, log });
+      if (parting !== undefined) {
+        const from = await move(parting, gathered.chunkStart);
+        gathered = gather({ start: from, layout: config, log: offsets.log });
+      }
       notify();
     }
   };
@@ -195,10 +217,12 @@ export function carryPartition(
     log: ofLog,
     ...range
   }: Pick<GathererOptions, 'start' | 'end' | 'layout'> & Pick<LogToCarry, 'log'>): Gatherer => {
+    parting = undefined;
     gatherer = createGatherer({
       ...range,
       partition: { topic, partition, log: ofLog },
       limits,
+      epochs,
       decoder: options.decoder,
       growth: options.growth,
       account,
@@ -212,11 +236,11 @@ export function carryPartition(
   const nextCut = async (): Promise<CutReason | 'moved' | 'drained'> => {
     for (;;) {
       signal.throwIfAborted();
-      if (moveTo !== undefined) return 'moved';
+      if (parting !== undefined) return 'moved';
       const due = cutDueNow();
       if (due !== undefined) return due;
       if (isDraining) return 'drained';
-      if (progress.isDue(committed.offset)) await commit(committed.offset);
+      if (progress.isDue(offsets.committed)) await offsets.commit(offsets.committed);
       else await changed.wait(signal);
     }
   };
@@ -248,32 +272,32 @@ export function carryPartition(
   const hasFolders = ({ layout: { template, bucket } }: Chunk): boolean =>
     config.success && bucketFolderProblem(template, bucket) === undefined;
 
-  /** An intent leaves the progress as it is: what is late is judged by it, now and when the chunk is made again. */
   const commit = async (offset: number, intent?: Intent): Promise<void> => {
-    const next = { ...(intent === undefined ? progress.at(offset) : progress.committed), log };
-    const metadata = intent === undefined ? encodeProgress(next) : encodeIntent(intent, next);
-    committing = { offset, metadata };
-    await options.commits.commit({ topic, partition, offset, metadata }, signal);
-    committed = committing;
-    committing = undefined;
-    progress.onCommitted(next, offset);
+    await offsets.commit(offset, intent);
     if (intent !== undefined) counts.intent();
   };
 
-  const move = async (to: NonNullable<typeof moveTo>): Promise<number> => {
-    ({ log } = to);
-    await commit(to.offset);
-    moveTo = undefined;
-    return to.offset;
+  /** All below `carriedTo` was carried. */
+  const move = async ({ offset, log: to, epoch }: Parting, carriedTo: number): Promise<number> => {
+    const start = epoch === undefined ? offset : Math.min(offset, carriedTo);
+    if (epoch !== undefined && start < carriedTo) {
+      const fields = { truncatedFrom: start, truncatedTo: carriedTo, truncatedOffsets: carriedTo - start };
+      logger.error(
+        { topic, partition, ...fields },
+        'Kafka has lost records that were carried, as in an unclean leader election: they stay where they are stored, and what has their offsets now is carried beside them',
+      );
+    }
+    await offsets.moveTo(start, to, epoch);
+    return start;
   };
 
-  const resolveRange = async (current: Gatherer): Promise<void> => {
+  const resolveRange = async (current: Gatherer, leaderEpoch: number): Promise<void> => {
     isAskingRange = true;
     try {
       const advice = await outOfRange.advise(current.position, signal);
       if (advice.kind === 'skip') current.skipTo(Math.min(advice.to, replayEnd ?? advice.to));
       if (advice.kind === 'move') {
-        moveTo = { offset: advice.to, log: cutOffLog(topicId, current.position) };
+        parting = { offset: advice.to, log: cutOffLog(topicId, leaderEpoch), epoch: undefined };
       }
     } catch (error) {
       if (!signal.aborted) throw error;
@@ -284,7 +308,7 @@ export function carryPartition(
   };
 
   const appetite = (): FetchTarget['appetite'] => {
-    if (gatherer === undefined || isAskingRange || isDraining || moveTo !== undefined) return 'none';
+    if (gatherer === undefined || isAskingRange || isDraining || parting !== undefined) return 'none';
     if (gatherer.undecodedBytes >= options.maxUndecodedBytes) return 'none';
     if (replayEnd !== undefined) return gatherer.position < replayEnd ? 'urgent' : 'none';
     const { bytes = 0, buckets = 0 } = gatherer.facts ?? {};
@@ -292,12 +316,19 @@ export function carryPartition(
     return state === 'replaying' || (isFull && uploading !== undefined) ? 'none' : 'normal';
   };
 
-  const onAnswer = (answer: FetchedPartition): void => {
+  const onAnswer = (answer: FetchedPartition, leaderEpoch: number): void => {
     ({ highWatermark } = answer);
     openTransaction.look(answer);
     outOfRange.reset();
-    gatherer?.take(answer);
+    gatherer?.take(answer, leaderEpoch);
     if (answer.records.length > 0) notify();
+  };
+
+  const onDiverging = (diverging: DivergingEpoch, leaderEpoch: number): void => {
+    if (gatherer === undefined) return;
+    const offset = epochs.partingOffset(diverging, gatherer.position);
+    parting = { offset, log: cutOffLog(topicId, leaderEpoch), epoch: diverging.epoch };
+    notify();
   };
 
   return {
@@ -308,6 +339,9 @@ export function carryPartition(
     get position() {
       return gatherer?.position;
     },
+    get lastEpoch() {
+      return gatherer === undefined ? undefined : epochs.before(gatherer.position);
+    },
     get appetite() {
       return appetite();
     },
@@ -315,7 +349,7 @@ export function carryPartition(
       return gatherer?.isSecondLook ?? false;
     },
     get committedOffset() {
-      return committed.offset;
+      return offsets.committed;
     },
     get highWatermark() {
       return highWatermark;
@@ -333,20 +367,20 @@ export function carryPartition(
     get leavingBytes() {
       return uploading?.chunk.objectBytes ?? 0;
     },
-    knows: ({ offset, metadata }) =>
-      [committed, committing].some((ours) => ours?.offset === offset && ours.metadata === metadata),
+    knows: (committed) => offsets.knows(committed),
     get isLogEndWanted() {
       return progress.isLogEndWanted(clock.nowMs());
     },
     onLogEnd: (offset, askedAtMs) => progress.sawLogEnd(offset, askedAtMs),
     onAnswer,
-    onOutOfRange: () => {
-      if (gatherer !== undefined) void resolveRange(gatherer);
+    onOutOfRange: (leaderEpoch) => {
+      if (gatherer !== undefined) void resolveRange(gatherer, leaderEpoch);
     },
+    onDiverging,
     mark: (markedMs) => progress.mark(markedMs),
     check: () => {
       if (uploading !== undefined || state !== 'carrying') return;
-      if (cutDueNow() !== undefined || progress.isDue(committed.offset)) changed.notify();
+      if (cutDueNow() !== undefined || progress.isDue(offsets.committed)) changed.notify();
     },
     cutEarly: () => {
       isPressed = true;

@@ -73,9 +73,9 @@ async function topicId(
   }
 }
 
-/** The name of what a log is after it was found to end before `position`: other records get those offsets. */
-export function cutOffLog(topicId: string | undefined, position: number): string {
-  return `${topicId ?? ''}.${position}`;
+/** The name of what a log is when the leader of this epoch has lost records: other ones get their offsets. */
+export function cutOffLog(topicId: string | undefined, leaderEpoch: number): string {
+  return `${topicId ?? ''}.e${leaderEpoch}`;
 }
 
 function topicIdOf(log: string): string {

@@ -129,6 +129,9 @@ export function startPartitionFlow(options: PartitionFlowOptions): PartitionFlow
     get topicId() {
       return carrying?.topicId;
     },
+    get lastEpoch() {
+      return carrying?.lastEpoch;
+    },
     get appetite() {
       return carrying?.appetite ?? 'none';
     },
@@ -145,8 +148,9 @@ export function startPartitionFlow(options: PartitionFlowOptions): PartitionFlow
       return carrying?.isLogEndWanted ?? false;
     },
     onLogEnd: (highWatermark, askedAtMs) => carrying?.onLogEnd(highWatermark, askedAtMs),
-    onAnswer: (answer) => carrying?.onAnswer(answer),
-    onOutOfRange: (leader) => carrying?.onOutOfRange(leader),
+    onAnswer: (answer, leaderEpoch) => carrying?.onAnswer(answer, leaderEpoch),
+    onOutOfRange: (leaderEpoch) => carrying?.onOutOfRange(leaderEpoch),
+    onDiverging: (diverging, leaderEpoch) => carrying?.onDiverging(diverging, leaderEpoch),
     check: () => carrying?.check(),
     mark: (markedMs) => carrying?.mark(markedMs),
     cutEarly: () => carrying?.cutEarly(),

@@ -250,11 +250,15 @@ export class ProtocolReader {
     return bytes.every((byte) => byte === 0) ? undefined : bytes.toString('base64url');
   }
 
-  /** A TAG_BUFFER, passed over: what is tagged is optional. */
-  tags(): void {
+  /** A TAG_BUFFER. What is tagged is optional: `read` is called for each field, and what it leaves is passed over. */
+  tags(read: (tag: number) => void = () => {}): void {
     for (let left = this.unsignedVarint(); left > 0; left -= 1) {
-      this.unsignedVarint(); // the tag
-      this.take(this.unsignedVarint(), 'a tagged field');
+      const tag = this.unsignedVarint();
+      const size = this.unsignedVarint();
+      const start = this.take(size, 'a tagged field');
+      this.at = start;
+      read(tag);
+      this.at = start + size;
     }
   }
 

@@ -5,6 +5,7 @@ import { type DecodedRange, JOB_BYTES, nothingDecoded, piecesOf } from '../decod
 import type { Decoder } from '../decode/decoder.ts';
 import type { Growth } from '../decode/growth.ts';
 import { bucketFinder } from '../decode/time-bucket.ts';
+import type { LeaderEpochs } from '../fetch/leader-epochs.ts';
 import { takeBatches } from '../fetch/take-batches.ts';
 import type { MemoryAccount } from '../memory-budget.ts';
 import { type ChunkFacts, MAX_BUCKETS } from './cut-policy.ts';
@@ -25,8 +26,11 @@ export interface Gatherer {
   readonly isSecondLook: boolean;
   /** Of the open chunk and what will go into it; undefined while there is nothing. */
   readonly facts: ChunkFacts | undefined;
-  /** @throws SkaldError WIRE_CORRUPT, see takeBatches */
-  take(answer: FetchedPartition): void;
+  /**
+   * No record in it is of a later leader than that of `leaderEpoch`.
+   * @throws SkaldError WIRE_CORRUPT, see takeBatches
+   */
+  take(answer: FetchedPartition, leaderEpoch?: number): void;
   /** Goes on at a later offset: the records between are gone from the broker. */
   skipTo(offset: number): void;
   /** Resolves when what was taken until now is decoded. Rejects when decoding itself broke down. */
@@ -42,6 +46,8 @@ export interface GathererOptions {
   end?: number;
   layout: Layout;
   limits: ChunkConfig;
+  /** Told of each leader that wrote what was taken. */
+  epochs: Pick<LeaderEpochs, 'note'>;
   decoder: Decoder;
   account: MemoryAccount;
   growth: Growth;
@@ -148,8 +154,11 @@ export function createGatherer(options: GathererOptions): Gatherer {
     bucketEndMs = findBucket(clock.nowMs() - limits.bucketGraceMs).endMs;
   };
 
-  const take = (answer: FetchedPartition): void => {
+  const take = (answer: FetchedPartition, leaderEpoch = Infinity): void => {
     const taken = takeBatches(answer, position, options.end);
+    // No checksum covers them: -1 and what cannot be is not asked about.
+    for (const start of taken.epochs)
+      if (start.epoch >= 0 && start.epoch <= leaderEpoch) options.epochs.note(start);
     if (taken.isPastEnd) looksPastEnd += 1;
     const nextOffset = looksPastEnd > 1 ? options.end! : taken.nextOffset;
     if (nextOffset === position) return;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { MAX_METADATA_BYTES, packedLayoutSchema, packLayout } from '../../shared/config/intent-layout.ts';
 import { messageOf, SkaldError } from '../../shared/errors.ts';
-import { type Progress, progressShape } from '../complete/progress.ts';
+import { packProgress, type Progress, progressShape } from '../complete/progress.ts';
 import type { Layout } from './layout.ts';
 
 /**
@@ -21,11 +21,11 @@ export interface Intent {
   layout: Layout;
 }
 
-/** Version 1 had no progress. */
-const VERSION = 2;
+/** Version 1 had no progress, version 2 no epochs. */
+const VERSION = 3;
 
 const intentSchema = z.strictObject({
-  skald: z.literal([1, VERSION], { error: `is of a later version than ${VERSION}` }),
+  skald: z.literal([1, 2, VERSION], { error: `is of a later version than ${VERSION}` }),
   end: z.int().nonnegative(),
   objectBytes: z.int().nonnegative(),
   layout: packedLayoutSchema,
@@ -36,18 +36,13 @@ const intentSchema = z.strictObject({
  * With the partition's progress beside it, as it was before.
  * @throws SkaldError CONFIG_INVALID when the layout is so long that the broker would refuse the intent
  */
-export function encodeIntent(
-  { end, objectBytes, layout }: Intent,
-  { through, marked, log }: Progress,
-): string {
+export function encodeIntent({ end, objectBytes, layout }: Intent, progress: Progress): string {
   const text = JSON.stringify({
     skald: VERSION,
     end,
     objectBytes,
     layout: packLayout(layout),
-    through,
-    marked,
-    log,
+    ...packProgress(progress),
   });
   const bytes = Buffer.byteLength(text);
   if (bytes > MAX_METADATA_BYTES) {

@@ -9,6 +9,8 @@ export interface PartitionProgress {
   readonly committed: Progress;
   /** Begins anew, before anything was seen of the log. */
   startFrom(progress: Progress): void;
+  /** Another log goes on from the offset: where the one before ended says nothing of this one. */
+  forgetLogEnds(): void;
   /** The leader was asked at this time (wall clock) and said that the log ends here. */
   sawLogEnd(offset: number, askedAtMs: number): void;
   /** A bucket has ended since the log's end was seen: until it is seen again, that one cannot be finished. */
@@ -29,7 +31,7 @@ export function createPartitionProgress(
   { bucket, timeZone, graceMs }: { bucket: TimeBucket; timeZone: string; graceMs: number },
 ): PartitionProgress {
   const findBucket = bucketFinder(bucket, timeZone);
-  const logEnds = createLogEnds();
+  let logEnds = createLogEnds();
   let committed = found;
   let marked = found.marked;
 
@@ -50,6 +52,9 @@ export function createPartitionProgress(
     startFrom: (progress) => {
       committed = progress;
       ({ marked } = progress);
+    },
+    forgetLogEnds: () => {
+      logEnds = createLogEnds();
     },
     sawLogEnd: (offset, askedAtMs) => logEnds.saw(offset, askedAtMs),
     isLogEndWanted: (nowMs) => {

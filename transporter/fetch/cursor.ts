@@ -1,7 +1,7 @@
 import { backoffMs, type Random } from '../../shared/clock.ts';
 import type { ClusterView } from '../../shared/kafka/cluster.ts';
 import type { TopicPartition } from '../../shared/kafka/consumer-protocol.ts';
-import type { FetchedPartition } from '../../shared/kafka/requests/fetch.ts';
+import type { DivergingEpoch, FetchedPartition } from '../../shared/kafka/requests/fetch.ts';
 import { chooseSource, type FetchSource, type PreferredReplica } from './replica.ts';
 
 /** A partition that wants record batches. */
@@ -11,6 +11,8 @@ export interface FetchTarget extends TopicPartition {
    * the past.
    */
   readonly position: number | undefined;
+  /** Of the leader that wrote the record before the position; undefined when it is not known. */
+  readonly lastEpoch?: number | undefined;
   /** Of the topic that the position is in; undefined where brokers have no ids. */
   readonly topicId?: string | undefined;
   /**
@@ -25,12 +27,14 @@ export interface FetchTarget extends TopicPartition {
   /** The leader was asked at this time of the wall clock, and had this high watermark. A follower may know an older one. */
   onLogEnd(highWatermark: number, askedAtMs: number): void;
   /**
-   * An answer for the position; may be empty.
+   * An answer for the position; may be empty. No record in it is of a later leader than that of `leaderEpoch`.
    * @throws SkaldError WIRE_CORRUPT when nothing in it makes sense
    */
-  onAnswer(answer: FetchedPartition): void;
-  /** The leader does not have the position. There is no appetite until that is resolved. */
-  onOutOfRange(leader: number): void;
+  onAnswer(answer: FetchedPartition, leaderEpoch: number): void;
+  /** The leader of this epoch does not have the position. There is no appetite until that is resolved. */
+  onOutOfRange(leaderEpoch: number): void;
+  /** The log of the leader of this epoch is not the one that was read. There is no appetite until that is resolved. */
+  onDiverging(diverging: DivergingEpoch, leaderEpoch: number): void;
 }
 
 /** Something that is left alone for a while after it failed. All times are of the monotonic clock. */

@@ -178,6 +178,7 @@ export function createFetcher(options: FetcherOptions): Fetcher {
       fetchOffset: offset,
       maxBytes: Math.min(maxPartitionBytes, maxBytes),
       leaderEpoch: source.leaderEpoch,
+      lastFetchedEpoch: target.lastEpoch,
     }));
     const rackId = isLeaderOnly ? '' : (rack ?? '');
     try {
@@ -232,7 +233,10 @@ export function createFetcher(options: FetcherOptions): Fetcher {
         leaveFollower(cursor, nowMs);
         break;
       case 'out-of-range':
-        cursor.target.onOutOfRange(source.nodeId);
+        cursor.target.onOutOfRange(source.leaderEpoch);
+        break;
+      case 'diverging':
+        cursor.target.onDiverging(verdict.diverging, source.leaderEpoch);
         break;
       case 'failed': {
         const { name, message } = kafkaError(verdict.errorCode);
@@ -252,7 +256,7 @@ export function createFetcher(options: FetcherOptions): Fetcher {
       cursors.set(partitionKey(target), cursor);
     }
     try {
-      target.onAnswer(answer);
+      target.onAnswer(answer, source.leaderEpoch);
       cursor.failures = 0;
     } catch (error) {
       if (!isSkaldError(error)) throw error;

@@ -8,6 +8,7 @@ import {
 } from '../../shared/wire/record-batch.ts';
 import { splitRecordSet } from '../../shared/wire/split-record-set.ts';
 import { JOB_BYTES } from '../decode/decode-range.ts';
+import type { EpochStart } from './leader-epochs.ts';
 
 export interface TakenBatches {
   /** The batches to carry, whole and in order. */
@@ -16,6 +17,8 @@ export interface TakenBatches {
   nextOffset: number;
   /** A batch was there that begins at `endOffset` or behind: before it there is nothing more, if its offset is right. */
   isPastEnd: boolean;
+  /** Where leaders changed, of all that was passed. */
+  epochs: EpochStart[];
 }
 
 /** Some of the batches, about JOB_BYTES of them. */
@@ -48,6 +51,7 @@ export function takeBatches(
   let keptBytes = 0;
   let nextOffset = fetchOffset;
   let isPastEnd = false;
+  const epochs: EpochStart[] = [];
 
   const keep = (span: BatchSpan): void => {
     kept.push(span);
@@ -77,11 +81,13 @@ export function takeBatches(
     if (isPastEnd) break;
     if (place.lastOffset < fetchOffset) continue;
     nextOffset = Math.min(place.lastOffset + 1, endOffset);
+    if (header !== undefined && header.leaderEpoch !== (epochs.at(-1)?.epoch ?? -1))
+      epochs.push({ epoch: header.leaderEpoch, offset: header.baseOffset });
     if (header !== undefined && (isAborted(header) || header.isControl || header.recordCount === 0)) continue;
     keep(span);
   }
   closePiece();
-  return { pieces, nextOffset, isPastEnd };
+  return { pieces, nextOffset, isPastEnd, epochs };
 }
 
 /** All batches up to the first length that makes no sense; with none before it, that is an error. */

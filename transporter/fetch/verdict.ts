@@ -1,5 +1,5 @@
 import { KafkaCode } from '../../shared/kafka/error-codes.ts';
-import type { FetchedPartition } from '../../shared/kafka/requests/fetch.ts';
+import type { DivergingEpoch, FetchedPartition } from '../../shared/kafka/requests/fetch.ts';
 import type { FetchSource } from './replica.ts';
 
 /** What an answer for one partition means for what is done next. */
@@ -7,9 +7,11 @@ export type Verdict =
   | { kind: 'records'; answer: FetchedPartition }
   /** The leader names a follower in our rack (KIP-392); it sends no records along. */
   | { kind: 'redirected'; nodeId: number }
-  /** A follower lacks the offset. It may only be behind: the leader has to be asked. */
+  /** A follower lacks the offset, or has another log. It may only be behind: the leader has to be asked. */
   | { kind: 'follower-behind' }
   | { kind: 'out-of-range' }
+  /** The leader's log is not the one that was read. */
+  | { kind: 'diverging'; diverging: DivergingEpoch }
   | { kind: 'failed'; errorCode: number };
 
 export function verdictOf(answer: FetchedPartition | { errorCode: number }, source: FetchSource): Verdict {
@@ -21,7 +23,10 @@ export function verdictOf(answer: FetchedPartition | { errorCode: number }, sour
   // A request as a whole can only fail with an error; a partition that is missing without one is a broker's
   // bug.
   if (!('records' in answer)) return { kind: 'failed', errorCode: UNKNOWN_SERVER_ERROR };
-  const { preferredReadReplica } = answer;
+  const { preferredReadReplica, divergingEpoch } = answer;
+  if (divergingEpoch !== undefined) {
+    return source.isLeader ? { kind: 'diverging', diverging: divergingEpoch } : { kind: 'follower-behind' };
+  }
   if (preferredReadReplica >= 0 && preferredReadReplica !== source.nodeId) {
     return { kind: 'redirected', nodeId: preferredReadReplica };
   }

@@ -16,8 +16,19 @@ export interface FetchPartition {
   maxBytes: number;
   /** From metadata; lets the broker refuse a fetch at a stale leader (KIP-320). -1 or absent: not checked. */
   leaderEpoch?: number;
+  /**
+   * Epoch of the leader that wrote the record before `fetchOffset`. The broker then says where its log parts from
+   * what was fetched (KIP-595). -1 or absent: not checked; nor by brokers before 3.1.
+   */
+  lastFetchedEpoch?: number | undefined;
   /** Fetches from the topic of this id and no other of its name (KIP-516); only if all partitions of a request have one. */
   topicId?: string | undefined;
+}
+
+/** The log of the broker parts from what was fetched: of this epoch and those before it, it has what is below the offset. */
+export interface DivergingEpoch {
+  epoch: number;
+  endOffset: number;
 }
 
 export interface FetchedPartition {
@@ -31,6 +42,8 @@ export interface FetchedPartition {
   abortedTransactions: { producerId: bigint; firstOffset: number }[];
   /** Node id of the replica to fetch from instead (KIP-392), -1 when there is none. */
   preferredReadReplica: number;
+  /** Set when the log is not the one that `lastFetchedEpoch` is of; without records then. */
+  divergingEpoch?: DivergingEpoch | undefined;
   /** Raw record set, a view of the answer. The last batch may be cut off. */
   records: Uint8Array;
 }
@@ -119,7 +132,11 @@ function fetchById(options: FetchRequestOptions): KafkaRequest<FetchAnswer> {
             .int32(p.partition)
             .int32(p.leaderEpoch ?? -1)
             .int64(p.fetchOffset);
-          writer.int32(-1).int64(-1).int32(p.maxBytes).noTags();
+          writer
+            .int32(p.lastFetchedEpoch ?? -1)
+            .int64(-1)
+            .int32(p.maxBytes)
+            .noTags();
         });
         writer.noTags();
       });
@@ -162,6 +179,16 @@ function fetchedPartition(reader: ProtocolReader, topic: string): FetchedPartiti
     preferredReadReplica: reader.int32(),
     records: reader.compactBytes(),
   };
-  reader.tags();
+  reader.tags((tag) => {
+    if (tag === DIVERGING_EPOCH_TAG) fetched.divergingEpoch = divergingEpoch(reader);
+  });
   return fetched;
+}
+
+const DIVERGING_EPOCH_TAG = 0;
+
+function divergingEpoch(reader: ProtocolReader): DivergingEpoch {
+  const diverging = { epoch: reader.int32(), endOffset: reader.int64() };
+  reader.tags();
+  return diverging;
 }

@@ -27,6 +27,8 @@ export interface SimKafkaOptions {
   network: SimNetwork;
   clock: Clock;
   random: Random;
+  /** Whether brokers look at the epoch that was fetched last; those before 3.1 do not. */
+  tellsEpochs: () => boolean;
   /** Share of fetched partitions that a broker answers with a passing error. */
   refusals: () => number;
 }
@@ -61,14 +63,21 @@ export function simKafka(life: WorkerLife, options: SimKafkaOptions): KafkaPort 
     const near = BROKERS.find(({ rack }) => rack === rackId)?.nodeId ?? -1;
     const isLeader = nodeId === partition.leader;
     const isRefused = random() < options.refusals();
-    const answered = answerFetch(partition, asked, isLeader && near !== nodeId ? near : -1);
-    if (isKnown && !isRefused && (isLeader || nodeId === near)) return answered;
+    const understood = options.tellsEpochs() ? asked : { ...asked, lastFetchedEpoch: -1 };
+    const answered = answerFetch(partition, understood, isLeader && near !== nodeId ? near : -1);
+    const isNow = (asked.leaderEpoch ?? -1) === partition.leaderEpoch;
+    if (isKnown && isNow && !isRefused && (isLeader || nodeId === near)) return answered;
     const errorCode = isKnown ? KafkaCode.NOT_LEADER_OR_FOLLOWER : UNKNOWN_TOPIC_ID;
     return { ...answered, errorCode, records: Buffer.alloc(0) };
   };
 
-  const isWorthAnAnswer = ({ records, errorCode, preferredReadReplica }: FetchedPartition): boolean =>
-    records.length > 0 || errorCode !== 0 || preferredReadReplica >= 0;
+  const isWorthAnAnswer = ({
+    records,
+    errorCode,
+    preferredReadReplica,
+    divergingEpoch,
+  }: FetchedPartition): boolean =>
+    records.length > 0 || errorCode !== 0 || preferredReadReplica >= 0 || divergingEpoch !== undefined;
 
   const fetch = async (nodeId: number, asked: FetchOptions) => {
     const answer = () => asked.partitions.map((one) => answerOne(nodeId, asked.rackId, one));

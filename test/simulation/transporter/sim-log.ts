@@ -1,9 +1,18 @@
 /** Partitions in memory, and how a broker answers a fetch of them. */
 import type { Random } from '../../../shared/clock.ts';
 import { KafkaCode } from '../../../shared/kafka/error-codes.ts';
-import type { FetchedPartition, FetchPartition } from '../../../shared/kafka/requests/fetch.ts';
+import type {
+  DivergingEpoch,
+  FetchedPartition,
+  FetchPartition,
+} from '../../../shared/kafka/requests/fetch.ts';
 import { encodeRecordBatch } from '../../../shared/wire/encode-records.ts';
-import { ATTRIBUTES_AT, LAST_OFFSET_DELTA_AT, RECORD_COUNT_AT } from '../../../shared/wire/record-batch.ts';
+import {
+  ATTRIBUTES_AT,
+  LAST_OFFSET_DELTA_AT,
+  LEADER_EPOCH_AT,
+  RECORD_COUNT_AT,
+} from '../../../shared/wire/record-batch.ts';
 import { between } from '../support/random.ts';
 
 const TRANSACTIONAL = 0x10;
@@ -20,6 +29,8 @@ interface StoredBatch {
 export interface SimPartition {
   leader: number;
   leaderEpoch: number;
+  /** Where each leader began to write, as brokers keep it (KIP-101). */
+  epochs: { epoch: number; offset: number }[];
   batches: StoredBatch[];
   /** Kafka has deleted what was before. */
   logStart: number;
@@ -38,7 +49,23 @@ export interface ProducedRecord {
 }
 
 export function simPartition(leader: number): SimPartition {
-  return { leader, leaderEpoch: 0, batches: [], logStart: 0, end: 0 };
+  return { leader, leaderEpoch: 0, epochs: [{ epoch: 0, offset: 0 }], batches: [], logStart: 0, end: 0 };
+}
+
+/** A new leader, which may be the one of before. Source: Partition.makeLeader of Apache Kafka. */
+export function elect(partition: SimPartition, leader: number): void {
+  partition.leader = leader;
+  partition.leaderEpoch += 1;
+  partition.epochs.push({ epoch: partition.leaderEpoch, offset: partition.end });
+}
+
+/** As an unclean election does: a replica without what is from `offset` on becomes leader. Returns the texts that are gone. */
+export function cutOff(partition: SimPartition, offset: number): string[] {
+  const gone = dropBatches(partition, ({ lastOffset }) => lastOffset >= offset);
+  partition.end = (partition.batches.at(-1)?.lastOffset ?? -1) + 1;
+  partition.epochs = partition.epochs.filter((start) => start.offset < partition.end);
+  elect(partition, partition.leader);
+  return gone;
 }
 
 /**
@@ -54,6 +81,7 @@ export async function append(
   const bytes = Buffer.from(await encodeRecordBatch(inputs, { codec: 'none' }));
   const baseOffset = partition.end + (random() < 0.1 ? between(random, 1, 3) : 0);
   bytes.writeBigInt64BE(BigInt(baseOffset), 0);
+  bytes.writeInt32BE(partition.leaderEpoch, LEADER_EPOCH_AT);
   const lastOffset = baseOffset + records.length - 1;
   partition.batches.push({ baseOffset, lastOffset, bytes, texts: records.map(({ text }) => text) });
   partition.end = lastOffset + 1;
@@ -115,6 +143,9 @@ export function answerFetch(
     abortedTransactions: [],
   };
   const empty = Buffer.alloc(0);
+  const diverging = fetchOffset < partition.logStart ? undefined : divergingEpoch(partition, asked);
+  if (diverging !== undefined)
+    return { ...base, errorCode: 0, preferredReadReplica: -1, divergingEpoch: diverging, records: empty };
   if (fetchOffset > partition.end || fetchOffset < partition.logStart) {
     return { ...base, errorCode: KafkaCode.OFFSET_OUT_OF_RANGE, preferredReadReplica: -1, records: empty };
   }
@@ -128,4 +159,15 @@ export function answerFetch(
     bytes += batch.bytes.length;
   }
   return { ...base, errorCode: 0, preferredReadReplica: -1, records: Buffer.concat(taken) };
+}
+
+/** Source: Partition.readRecords and LeaderEpochFileCache.endOffsetFor of Apache Kafka. */
+function divergingEpoch(
+  { epochs, end }: SimPartition,
+  { fetchOffset, lastFetchedEpoch = -1 }: FetchPartition,
+): DivergingEpoch | undefined {
+  if (lastFetchedEpoch < 0) return undefined;
+  const endOffset = epochs.find((start) => start.epoch > lastFetchedEpoch)?.offset ?? end;
+  const epoch = epochs.findLast((start) => start.epoch <= lastFetchedEpoch)?.epoch ?? lastFetchedEpoch;
+  return epoch < lastFetchedEpoch || endOffset < fetchOffset ? { epoch, endOffset } : undefined;
 }

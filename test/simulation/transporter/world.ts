@@ -14,7 +14,15 @@ import { simClock } from '../support/sim-clock.ts';
 import { simGroup } from './sim-group.ts';
 import { BROKERS, simKafka } from './sim-kafka.ts';
 import { completenessProblems, GRACE_MS } from './judge-completeness.ts';
-import { append, compact, deleteBefore, type ProducedRecord, simPartition } from './sim-log.ts';
+import {
+  append,
+  compact,
+  cutOff,
+  deleteBefore,
+  elect,
+  type ProducedRecord,
+  simPartition,
+} from './sim-log.ts';
 import { simNetwork } from './sim-network.ts';
 import { simStore } from './sim-store.ts';
 import { type WorkerLife, workerLife } from './worker-life.ts';
@@ -45,6 +53,7 @@ export function createWorld(seed: number, size: { partitions: number }, logger: 
   const registry = createRegistry();
   const metrics = createTransporterMetrics(registry);
   let refusals = 0;
+  let tellsEpochs = true;
   let topicId = 'topic-1';
 
   const start = (config: TransporterConfig): RunningWorker => {
@@ -59,6 +68,7 @@ export function createWorld(seed: number, size: { partitions: number }, logger: 
         network,
         clock,
         random,
+        tellsEpochs: () => tellsEpochs,
         refusals: () => refusals,
       }),
       store: store.client(life),
@@ -126,6 +136,10 @@ export function createWorld(seed: number, size: { partitions: number }, logger: 
     setRefusals: (share: number) => {
       refusals = share;
     },
+    /** As brokers before 3.1. */
+    forgetEpochs: () => {
+      tellsEpochs = false;
+    },
     compact: (partition: number, share: number) => {
       for (const text of compact(partitions[partition]!, share, random)) deleted.add(text);
     },
@@ -143,15 +157,10 @@ export function createWorld(seed: number, size: { partitions: number }, logger: 
     },
     /** A replica without what is from `offset` on becomes leader. */
     cutOff: (partition: number, offset: number) => {
-      const log = partitions[partition]!;
-      log.batches = log.batches.filter(({ lastOffset }) => lastOffset < offset);
-      log.end = (log.batches.at(-1)?.lastOffset ?? -1) + 1;
-      log.leaderEpoch += 1;
+      for (const text of cutOff(partitions[partition]!, offset)) deleted.add(text);
     },
     moveLeader: (partition: number) => {
-      const log = partitions[partition]!;
-      log.leader = BROKERS[between(random, 0, 2)]!.nodeId;
-      log.leaderEpoch += 1;
+      elect(partitions[partition]!, BROKERS[between(random, 0, 2)]!.nodeId);
     },
     /**
      * What is wrong with what was stored, in words; empty when every record is there exactly once, in its

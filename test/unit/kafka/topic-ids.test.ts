@@ -11,7 +11,7 @@ const TOPIC_ID = 'AAECAwQFBgcICQoLDA0ODw';
 const HEADER_END = Buffer.from([0]);
 
 const partitions = [
-  { topic: 'logs', partition: 0, fetchOffset: 42, maxBytes: 65_536, leaderEpoch: 17 },
+  { topic: 'logs', partition: 0, fetchOffset: 42, maxBytes: 65_536, leaderEpoch: 17, lastFetchedEpoch: 16 },
   { topic: 'logs', partition: 9, fetchOffset: 0, maxBytes: 1 },
 ];
 const fetchOptions = {
@@ -83,6 +83,7 @@ const ANSWERS: Record<string, unknown> = {
         logStartOffset: 0,
         abortedTransactions: [],
         preferredReadReplica: -1,
+        divergingEpoch: { epoch: 15, endOffset: 40 },
         records: Buffer.alloc(0),
       },
     ],

@@ -5,6 +5,7 @@ import { createGatherer } from '../../../../transporter/chunk/gatherer.ts';
 import type { Layout } from '../../../../transporter/chunk/layout.ts';
 import type { DecodedRange, DecodeJob } from '../../../../transporter/decode/decode-range.ts';
 import { type Decoder, inlineDecoder } from '../../../../transporter/decode/decoder.ts';
+import { createLeaderEpochs } from '../../../../transporter/fetch/leader-epochs.ts';
 import { createMemoryBudget } from '../../../../transporter/memory-budget.ts';
 import { simClock } from '../../../simulation/support/sim-clock.ts';
 
@@ -52,6 +53,7 @@ function stage(options: { start?: number; end?: number; decoder?: Decoder; layou
     ...(options.end !== undefined && { end: options.end }),
     layout: options.layout ?? layout,
     limits: { maxBytes: 1000, maxAgeMs: 60_000, bucketGraceMs: 5000 },
+    epochs: createLeaderEpochs(),
     decoder: options.decoder ?? inlineDecoder(),
     account,
     growth: { of: (bytes) => 2 * bytes, note: () => {} },

@@ -24,7 +24,12 @@ describe('intent', () => {
 
   it('has the progress of its partition beside it', () => {
     const intent = { end: 1234, objectBytes: 5678, layout };
-    const progress = { through: 1_785_499_200_000, marked: 1_785_499_000_000 };
+    const progress = {
+      through: 1_785_499_200_000,
+      marked: 1_785_499_000_000,
+      log: 'AAECAwQFBgcICQoLDA0ODw.e7',
+      epochs: [{ epoch: 7, offset: 990 }],
+    };
     const text = encodeIntent(intent, progress);
     expect(decodeIntent(text, 1000)).toEqual(intent);
     expect(decodeProgress(text)).toEqual(progress);
@@ -34,6 +39,13 @@ describe('intent', () => {
     const written = `{"skald":1,"end":9,"objectBytes":7,"layout":${JSON.stringify(packLayout(layout))}}`;
     expect(decodeIntent(written, 0)).toEqual({ end: 9, objectBytes: 7, layout });
     expect(decodeProgress(written)).toEqual({});
+  });
+
+  it('is kept when the version before leader epochs has written it', () => {
+    const known = '"through":7,"marked":5,"log":"AAECAwQFBgcICQoLDA0ODw.4711"';
+    const written = `{"skald":2,"end":9,"objectBytes":7,"layout":${JSON.stringify(packLayout(layout))},${known}}`;
+    expect(decodeIntent(written, 0)).toEqual({ end: 9, objectBytes: 7, layout });
+    expect(decodeProgress(written)).toEqual({ through: 7, marked: 5, log: 'AAECAwQFBgcICQoLDA0ODw.4711' });
   });
 
   it('comes back with columns and the place of the time', () => {
@@ -73,7 +85,12 @@ describe('intent', () => {
     const room = MAX_LAYOUT_BYTES - packedBytes(layout);
     const longest = { ...layout, template: `${'x'.repeat(room)}${layout.template}` };
     const last = Number.MAX_SAFE_INTEGER;
-    const progress = { through: 253_402_300_799_999, marked: 253_402_300_799_999 };
+    const progress = {
+      through: 253_402_300_799_999,
+      marked: 253_402_300_799_999,
+      log: 'x'.repeat(40),
+      epochs: Array.from({ length: 3 }, () => ({ epoch: 2 ** 31 - 1, offset: last })),
+    };
     const text = encodeIntent({ end: last, objectBytes: last, layout: longest }, progress);
     expect(Buffer.byteLength(text)).toBeLessThanOrEqual(4096);
     expect(decodeIntent(text, 0)?.layout).toEqual(longest);
@@ -91,7 +108,7 @@ describe('intent', () => {
   });
 
   it.each([
-    ['of a newer version', '{"skald":3,"end":9}'],
+    ['of a newer version', '{"skald":4,"end":9}'],
     ['cut off', encodeIntent({ end: 9, objectBytes: 1, layout }, {}).slice(0, -1)],
     [
       'with a key that this version does not know',

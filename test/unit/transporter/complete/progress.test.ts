@@ -6,6 +6,16 @@ describe('the progress of a partition in the metadata of its offset', () => {
     [{ through: 1_785_499_200_000 }],
     [{ through: 1_785_499_200_000, marked: 0 }],
     [{ marked: 0 }],
+    [
+      {
+        log: 'AAECAwQFBgcICQoLDA0ODw.e7',
+        epochs: [
+          { epoch: 7, offset: 0 },
+          { epoch: 9, offset: 4711 },
+        ],
+      },
+    ],
+    [{ epochs: [{ epoch: 0, offset: 3 }] }],
     [{}],
   ])('comes back as it was written: %j', (progress) => {
     expect(decodeProgress(encodeProgress(progress))).toEqual(progress);
@@ -30,6 +40,7 @@ describe('the progress of a partition in the metadata of its offset', () => {
     '{"through":',
     '{"through":"noon"}',
     '{"through":-1}',
+    '{"epochs":[[1,2],[3]]}',
   ])('is not in the metadata %j', (metadata) => {
     expect(decodeProgress(metadata)).toEqual({});
   });

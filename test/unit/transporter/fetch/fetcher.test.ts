@@ -2,7 +2,11 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { SkaldError } from '../../../../shared/errors.ts';
 import type { ClusterView } from '../../../../shared/kafka/cluster.ts';
 import { KafkaCode } from '../../../../shared/kafka/error-codes.ts';
-import type { FetchAnswer, FetchedPartition } from '../../../../shared/kafka/requests/fetch.ts';
+import type {
+  DivergingEpoch,
+  FetchAnswer,
+  FetchedPartition,
+} from '../../../../shared/kafka/requests/fetch.ts';
 import { silentLogger } from '../../../../shared/telemetry/logger.ts';
 import { createRegistry } from '../../../../shared/telemetry/metrics.ts';
 import { repeatedLog } from '../../../../shared/telemetry/repeated-log.ts';
@@ -126,6 +130,8 @@ function partition(number: number) {
     isLogEndWanted: false,
     answers: 0,
     outOfRange: 0,
+    lastEpoch: undefined as number | undefined,
+    diverging: [] as [DivergingEpoch, number][],
     logEnds: [] as { highWatermark: number; askedAtMs: number }[],
     onLogEnd: (highWatermark: number, askedAtMs: number) => {
       target.logEnds.push({ highWatermark, askedAtMs });
@@ -134,6 +140,10 @@ function partition(number: number) {
     onAnswer: (answer: FetchedPartition) => {
       target.answers += 1;
       if (answer.records.length > 0) target.position = (target.position ?? 0) + 1;
+    },
+    onDiverging: (diverging: DivergingEpoch, leaderEpoch: number) => {
+      target.diverging.push([diverging, leaderEpoch]);
+      target.appetite = 'none';
     },
     onOutOfRange: () => {
       target.outOfRange += 1;
@@ -244,6 +254,10 @@ describe('createFetcher', () => {
       (request: Request) => request.answer([{ errorCode: KafkaCode.OFFSET_OUT_OF_RANGE }]),
     ],
     [
+      'has another log, as one that is behind seems to',
+      (request: Request) => request.answer([{ divergingEpoch: { epoch: 2, endOffset: 8 } }]),
+    ],
+    [
       'is no replica any more',
       (request: Request) => request.answer([{ errorCode: KafkaCode.NOT_LEADER_OR_FOLLOWER }]),
     ],
@@ -258,7 +272,7 @@ describe('createFetcher', () => {
       await end(requests[1]!);
       await clock.advance(1000);
       expect([requests[2]!.nodeId, requests[2]!.rackId]).toEqual([1, '']);
-      expect(target.outOfRange).toBe(0);
+      expect([target.outOfRange, target.diverging]).toEqual([0, []]);
       await requests[2]!.answer([some]);
       expect((await metrics.crossRackBytes.get()).values).toMatchObject([{ value: 100 }]);
     },
@@ -272,6 +286,19 @@ describe('createFetcher', () => {
     await requests[0]!.answer([{ errorCode: KafkaCode.OFFSET_OUT_OF_RANGE }]);
     await clock.advance(60_000);
     expect([target.outOfRange, requests.length]).toEqual([1, 1]);
+  });
+
+  it('tells the partition when the leader has another log than the one that was read', async () => {
+    const { fetcher, requests, turn, clock } = stage();
+    const target = { ...partition(0), lastEpoch: 2 };
+    fetcher.add(target);
+    await turn();
+    expect(requests[0]!.partitions).toMatchObject([{ leaderEpoch: 3, lastFetchedEpoch: 2 }]);
+    await requests[0]!.answer([{ divergingEpoch: { epoch: 1, endOffset: 8 } }]);
+    expect(target.diverging).toEqual([[{ epoch: 1, endOffset: 8 }, 3]]);
+    expect(target.answers).toBe(0);
+    target.appetite = 'none';
+    await clock.advance(60_000);
   });
 
   it('asks a broker that fails less and less often, and refreshes the metadata each time', async () => {

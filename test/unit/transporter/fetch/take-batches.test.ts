@@ -85,6 +85,22 @@ describe('takeBatches', () => {
     expect(takeBatches(answer(sets.slice(0, 1)), 0, 10)).toMatchObject({ nextOffset: 5, isPastEnd: false });
   });
 
+  it('says where leaders changed, also in batches that are not carried', async () => {
+    const sets = [
+      await batch({ base: 0, count: 5 }),
+      await batch({ base: 5 }),
+      await batch({ base: 6 }),
+      await batch({ base: 7, attributes: TRANSACTIONAL | CONTROL }),
+    ];
+    [2, 4, 4, 5].forEach((epoch, i) => sets[i]!.writeInt32BE(epoch, 12));
+    expect(takeBatches(answer(sets), 3).epochs).toEqual([
+      { epoch: 2, offset: 0 },
+      { epoch: 4, offset: 5 },
+      { epoch: 5, offset: 7 },
+    ]);
+    expect(takeBatches(answer(sets), 3, 6).epochs.map(({ epoch }) => epoch)).toEqual([2, 4]);
+  });
+
   it('goes on behind offsets that compaction has removed', async () => {
     const taken = takeBatches(answer([await batch({ base: 20, count: 2 })]), 5);
     expect(taken.nextOffset).toBe(22);
@@ -138,7 +154,7 @@ describe('takeBatches', () => {
       answer([await batch({ base: 9, producerId: 1, attributes: TRANSACTIONAL | CONTROL })]),
       9,
     );
-    expect(taken).toEqual({ pieces: [], nextOffset: 10, isPastEnd: false });
+    expect(taken).toEqual({ pieces: [], nextOffset: 10, isPastEnd: false, epochs: [] });
   });
 
   it.each([
