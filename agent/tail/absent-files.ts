@@ -46,10 +46,14 @@ export function absentFiles(options: AbsentFilesOptions): AbsentFiles {
     }
   };
 
-  const lookFor = async (state: FileState, { files, device }: Directory): Promise<'there' | 'missing'> => {
+  const lookFor = async (
+    state: FileState,
+    { files, unseen, device }: Directory,
+  ): Promise<'there' | 'missing'> => {
     const found = files.get(state.key);
     // A directory on another device is a mount point without its file system: that says nothing about the file.
-    if (found === undefined) return device === deviceOf(state.key) ? 'missing' : 'there';
+    if (found === undefined)
+      return unseen === undefined && device === deviceOf(state.key) ? 'missing' : 'there';
     const { path } = found;
     const { sizeBytes } = found.stat;
     if (sizeBytes === state.offset) return 'there';
@@ -62,6 +66,14 @@ export function absentFiles(options: AbsentFilesOptions): AbsentFiles {
     return 'there';
   };
 
+  /** What cannot be listed says nothing about its files. */
+  const complain =
+    (directory: string) =>
+    (error: unknown): undefined => {
+      const message = `cannot look for rotated log files: ${messageOf(error)}; trying again`;
+      log.warn(`list ${directory}`, { directory, err: error }, message);
+    };
+
   return {
     look: async () => {
       const directories = new Map<string, Directory | undefined>();
@@ -69,7 +81,8 @@ export function absentFiles(options: AbsentFilesOptions): AbsentFiles {
       for (const state of journal.state.files.values()) {
         if (options.isOpen(state.key) || state.displaced !== undefined) continue;
         const name = dirname(state.path);
-        if (!directories.has(name)) directories.set(name, await listDirectory(fs, name));
+        if (!directories.has(name))
+          directories.set(name, await listDirectory(fs, name).catch(complain(name)));
         const directory = directories.get(name);
         if (directory === undefined || (await lookFor(state, directory)) === 'there') continue;
         if (missing.has(state.id) && !hasOpenIntent(journal.state, state.id)) options.forget(state);

@@ -221,7 +221,8 @@ export function createDisplaced(options: DisplacedOptions): Displaced {
       const content = { state, offset: state.offset, mark: lastMark(state) };
       if ((await holding(file.handle, file.sizeBytes, content)) !== 'whole') continue;
       const directory = await listDirectory(fs, dirname(state.path));
-      if (directory !== undefined && !directory.files.has(state.key)) return state;
+      if (directory === undefined || directory.unseen !== undefined) continue;
+      if (!directory.files.has(state.key)) return state;
     }
     return undefined;
   };

@@ -2,7 +2,7 @@
 import { dirname } from 'node:path';
 import { errnoOf } from '../../shared/errors.ts';
 import type { FileState } from '../checkpoint/entries.ts';
-import { listDirectory } from '../discover/directory.ts';
+import { listDirectory, saysGone } from '../discover/directory.ts';
 import type { FileSystem, OpenFile } from '../discover/file-system.ts';
 import { fits } from '../discover/fingerprint.ts';
 import type { LogFile } from './log-file.ts';
@@ -20,7 +20,10 @@ export interface ReopenOptions {
 /** A file may be renamed between a look at its directory and its opening, by rotation that goes through many names. */
 const MAX_LOOKS = 5;
 
-/** Undefined when the file cannot be found any more, or is another one. Close it when done. */
+/**
+ * Undefined when the file cannot be found any more, or is another one. Close it when done. @throws when it cannot be
+ * looked for or opened: then it may be there
+ */
 export async function reopenFile(id: string, options: ReopenOptions): Promise<OpenFile | undefined> {
   const { fs, openFiles } = options;
   const state = options.remembered.get(id);
@@ -57,7 +60,15 @@ function borrowed(file: LogFile, handle: OpenFile): OpenFile {
 }
 
 async function pathOf(fs: FileSystem, { path, key }: FileState): Promise<string | undefined> {
-  const inPlace = await fs.stat(path).catch(() => undefined); // gone, or not ours to look at: see what else is there
+  let unseen: unknown;
+  const inPlace = await fs.stat(path).catch((error: unknown) => {
+    if (!saysGone(error)) unseen = error;
+    return undefined;
+  });
   if (inPlace?.key === key) return path;
-  return (await listDirectory(fs, dirname(path)))?.files.get(key)?.path;
+  const directory = await listDirectory(fs, dirname(path));
+  const found = directory?.files.get(key)?.path;
+  unseen ??= directory?.unseen;
+  if (found === undefined && unseen !== undefined) throw unseen;
+  return found;
 }

@@ -99,3 +99,30 @@ test('a file that is renamed after it was found, and before it is opened: found 
   expect(await contentOf(await f.files.reopen(id))).toBe('a1\na2\n');
   expect(renames).toBe(0);
 });
+
+test.each([
+  ['the file cannot be looked at', ['stat']],
+  ['its directory cannot be listed', ['stat', 'list']],
+])('%s: that is not to be gone', async (_, calls) => {
+  let failing = false;
+  const failIf = (call: string, path: string): void => {
+    if (failing && calls.includes(call)) throw Object.assign(new Error(`EIO: ${path}`), { code: 'EIO' });
+  };
+  const fs: FileSystem = {
+    ...nodeFileSystem,
+    stat: async (path) => {
+      if (path.endsWith('.log')) failIf('stat', path);
+      return nodeFileSystem.stat(path);
+    },
+    list: async (path) => {
+      failIf('list', path);
+      return nodeFileSystem.list(path);
+    },
+  };
+  const { f, id } = await setUp(fs);
+  await f.restart();
+  failing = true;
+  await expect(f.files.reopen(id)).rejects.toMatchObject({ code: 'EIO' });
+  failing = false;
+  expect(await contentOf(await f.files.reopen(id))).toBe('a1\na2\n');
+});

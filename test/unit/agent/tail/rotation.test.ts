@@ -357,6 +357,39 @@ describe('letting go', () => {
     expect(f.journal.state.files.size).toBe(0);
   });
 
+  test.each(['EACCES', 'EIO', 'ENFILE'])(
+    'a file that could not be looked at for minutes (%s), since a start, is not forgotten: nothing is read twice',
+    async (code) => {
+      let failing = false;
+      const stat: FileSystem['stat'] = async (path) => {
+        if (failing && path.endsWith('.log')) throw Object.assign(new Error(`${code}: ${path}`), { code });
+        return nodeFileSystem.stat(path);
+      };
+      const { f, write } = await setUp({ fs: { ...nodeFileSystem, stat } });
+      await write('app.log', 'a1\n');
+      expect(await f.look()).toBe('a1\n');
+      failing = true;
+      await f.restart();
+      expect(await f.idle(200_000)).toBe('');
+      failing = false;
+      await write('app.log', 'a2\n');
+      expect(await f.idle(2_000)).toBe('a2\n');
+    },
+  );
+
+  test('a link that leads where the agent may not look does not keep what is gone in the journal', async () => {
+    const stat: FileSystem['stat'] = async (path) => {
+      if (path.endsWith('private')) throw Object.assign(new Error(`EACCES: ${path}`), { code: 'EACCES' });
+      return nodeFileSystem.stat(path);
+    };
+    const { f, write, at } = await setUp({ fs: { ...nodeFileSystem, stat } });
+    for (const name of ['private', 'other', 'app.log']) await write(name, 'a1\n');
+    await f.look();
+    await f.restart(() => unlink(at('app.log')));
+    await f.idle(200_000);
+    expect(f.journal.state.files.size).toBe(0);
+  });
+
   test('a whole directory that is away for a while is not forgotten: nothing is read twice when it is back', async () => {
     const directory = await tempDir();
     const logs = join(directory, 'logs');
