@@ -5,11 +5,13 @@ import type { LocalStack } from '../scripts/stack/stack.ts';
 import { makeTempDir } from '../scripts/stack/temp-dir.ts';
 import { waitFor } from '../scripts/stack/wait-for.ts';
 import { countRecords } from './count-records.ts';
-import { endedChildrenCpuSeconds, processCost } from './process-cost.ts';
-import type { RunResult } from './report.ts';
+import { endedChildrenCpuSeconds, type ProcessCost, processCost } from './process-cost.ts';
 import type { Sink } from './sink.ts';
 
-export interface DrainResult extends RunResult {
+export interface DrainResult extends ProcessCost {
+  wallSeconds: number;
+  /** What was found in the objects, counted independently of the sink. */
+  records: number;
   objects: number;
   objectBytes: number;
 }

@@ -1,51 +1,58 @@
-/** `npm run bench`: Skald against what would be written without it, in one run on one machine. Exits with 1 when a goal is not met. */
-import { parseArgs } from 'node:util';
-import { startStack } from '../scripts/stack/stack.ts';
+/** `npm run bench`: Skald against other programs and against what is possible, in one run on one machine. Exits with 1 when a goal is not met. */
+import { join } from 'node:path';
+import { projectRoot } from '../scripts/stack/project-root.ts';
+import { type LocalStack, startStack } from '../scripts/stack/stack.ts';
 import { makeTempDir } from '../scripts/stack/temp-dir.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { Bench } from './bench.ts';
 import { fileToKafka } from './file-to-kafka.ts';
+import { existingInput, generateInput, type Input } from './input.ts';
 import { kafkaToS3 } from './kafka-to-s3.ts';
-
-const USAGE = `usage: npm run bench -- [agent | transporter] [--mb N] [--runs N] [--seed N]
-
-Sends one generated file of N megabytes (default 256) N times (default 3) through each contender, interleaved, and
-writes medians and ratios to bench/results, as Markdown and JSON. agent (the default): a file to Kafka.
-transporter: a topic to objects in S3.
-`;
+import { type Options, parseOptions, USAGE, UsageError } from './options.ts';
+import { progressOn } from './progress.ts';
 
 const BENCHES: Readonly<Record<string, Bench>> = { agent: fileToKafka, transporter: kafkaToS3 };
 
+/** Topics that were read back go at once, so that the disk holds one at a time. */
+const BROKER_SETTINGS = { 'log.segment.delete.delay.ms': '1000', 'log.retention.check.interval.ms': '5000' };
+
 async function main(): Promise<number> {
-  const number = { type: 'string' } as const;
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: { mb: number, runs: number, seed: number, help: { type: 'boolean', short: 'h' } },
-  });
-  if (values.help === true) {
+  const options = parseOptions(process.argv.slice(2));
+  if (options === 'help') {
     process.stdout.write(USAGE);
     return 0;
   }
-  const [mb, runs, seed] = [values.mb ?? '256', values.runs ?? '3', values.seed ?? '1'].map(Number);
-  const bench = BENCHES[positionals[0] ?? 'agent'];
-  const areCounts = [mb, runs, seed].every((value) => Number.isInteger(value) && value! > 0);
-  if (bench === undefined || positionals.length > 1 || !areCounts) {
-    process.stderr.write(USAGE);
-    return 2;
-  }
-  const say = (line: string): void => void process.stderr.write(`${line}\n`);
+  const bench = BENCHES[options.what];
+  if (bench === undefined) throw new UsageError(`there is no ${options.what}`);
+  return run(bench, options);
+}
 
+async function run(bench: Bench, options: Options): Promise<number> {
+  const { say, show } = progressOn(process.stderr);
   const directory = await makeTempDir('skald-bench-input-');
-  const stack = await startStack({ s3: bench.needsS3, onProgress: say });
+  let starting: Promise<LocalStack> | undefined;
   const stop = async (): Promise<void> => {
-    await stack.stop();
+    await starting?.then((stack) => stack.stop()).catch(() => {});
     await directory.remove();
   };
-  const onSignal = (): void => void stop().finally(() => process.exit(130));
-  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+  // What is running ends with this process, and so does a stack that is still being started.
+  const onSignal = (code: number) => () => void directory.remove().finally(() => process.exit(code));
+  process.once('SIGINT', onSignal(130)).once('SIGTERM', onSignal(143));
   try {
-    const plan = { bytes: mb! * 1e6, runs: runs!, seed: seed! };
-    const report = await bench.run({ ...plan, stack, directory: directory.path, say });
+    const report = await bench({
+      ...options,
+      makeInput: (defaultMb) => makeInput(options, directory.path, defaultMb, say),
+      startStack: (parts) => {
+        const { brokers } = options;
+        starting = startStack({ ...parts, brokers, brokerSettings: BROKER_SETTINGS, onProgress: say });
+        return starting;
+      },
+      directory: directory.path,
+      out: options.out ?? join(projectRoot(), 'bench', 'results'),
+      say,
+      show,
+    });
+    show('');
     process.stdout.write(report.markdown);
     return report.isMet ? 0 : 1;
   } finally {
@@ -53,9 +60,24 @@ async function main(): Promise<number> {
   }
 }
 
+async function makeInput(
+  { file, mb, seed }: Options,
+  directory: string,
+  defaultMb: number,
+  say: (line: string) => void,
+): Promise<Input> {
+  const input =
+    file === undefined
+      ? await generateInput(join(directory, 'access.log'), (mb ?? defaultMb) * 1e6, seed)
+      : await existingInput(file);
+  say(`input: ${(input.bytes / 1e6).toFixed(0)} MB, ${input.lines} lines`);
+  return input;
+}
+
 try {
   process.exitCode = await main();
 } catch (error) {
-  process.stderr.write(`${messageOf(error)}\n`);
-  process.exitCode = 1;
+  const isUsage = error instanceof UsageError;
+  process.stderr.write(isUsage ? `bench: ${error.message}\n\n${USAGE}` : `bench: ${messageOf(error)}\n`);
+  process.exitCode = isUsage ? 2 : 1;
 }

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 
 export interface ProcessCost {
   /** User and system time of all threads since the start, with that of children that have ended. */
@@ -18,6 +18,29 @@ export async function processCost(pid: number): Promise<ProcessCost> {
     cpuSeconds: fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / TICKS_A_SECOND,
     peakMemoryBytes: peakKib * 1024,
   };
+}
+
+/** The same of a process that leads a session, and of all that it started and that still runs: the sum of each. */
+export async function sessionCost(leader: number): Promise<ProcessCost> {
+  const sum = { cpuSeconds: 0, peakMemoryBytes: 0 };
+  for (const entry of await readdir('/proc')) {
+    if (!/^\d+$/.test(entry)) continue;
+    try {
+      if ((await statFields(Number(entry)))[3] !== String(leader)) continue;
+      const { cpuSeconds, peakMemoryBytes } = await processCost(Number(entry));
+      sum.cpuSeconds += cpuSeconds;
+      sum.peakMemoryBytes += peakMemoryBytes;
+    } catch {
+      // It has ended since.
+    }
+  }
+  return sum;
+}
+
+/** User and system time of processes that go on running, such as brokers. */
+export async function cpuSecondsOf(pids: readonly (number | undefined)[]): Promise<number> {
+  const costs = await Promise.all(pids.filter((pid) => pid !== undefined).map(processCost));
+  return costs.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0);
 }
 
 /** User and system time of all children of this process that have ended, and of theirs: exact, where a look at a running one is early. */

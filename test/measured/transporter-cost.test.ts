@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { skald } from '../../bench/contenders/skald.ts';
 import { drainTopic } from '../../bench/drain-topic.ts';
 import { fillTopic } from '../../bench/fill-topic.ts';
 import { generateInput } from '../../bench/input.ts';
+import type { PeerJob } from '../../bench/peer.ts';
+import { prepareAgent } from '../../bench/peers/skald.ts';
 import type { Sink } from '../../bench/sink.ts';
 import { kafkajsSink } from '../../bench/sinks/kafkajs.ts';
 import { skaldSink } from '../../bench/sinks/skald.ts';
@@ -18,12 +19,16 @@ const MOST_SHARE = 0.7;
 
 it('a byte costs a worker much less than it costs kafkajs with gzip and puts, and every record is stored', async () => {
   const directory = await tempDir();
-  const filler = skald({ codec: 'zstd', partitioner: { type: 'round-robin' } });
+  const peer = {
+    name: 'skald agent',
+    prepare: (job: PeerJob) => prepareAgent(job, { pipeline: { partitioner: { type: 'round-robin' } } }),
+  };
+  const fill = { peer, codec: 'zstd', bootstrap: sharedStack().bootstrap } as const;
   const [whole, little] = [uniqueName('whole'), uniqueName('little')];
   const input = await generateInput(join(directory, 'whole.log'), INPUT_BYTES, 1);
-  await fillTopic(filler, input, whole, sharedStack().bootstrap);
+  await fillTopic({ ...fill, input, topic: whole });
   const few = await generateInput(join(directory, 'little.log'), 1, 1);
-  await fillTopic(filler, few, little, sharedStack().bootstrap);
+  await fillTopic({ ...fill, input: few, topic: little });
 
   /** Without the start, which a worker does once. Rejects when a record is missing or doubled. */
   const cpuSecondsOf = async (sink: Sink): Promise<number> => {

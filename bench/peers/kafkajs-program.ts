@@ -1,4 +1,4 @@
-/** The program that contenders/kafkajs.ts runs: FILE TOPIC BROKER... */
+/** The program that peers/kafkajs.ts runs: FILE TOPIC BROKER... */
 import { createReadStream } from 'node:fs';
 import kafkajs from 'kafkajs';
 import { compressFrame, decompressFrame } from 'lz4-napi';
