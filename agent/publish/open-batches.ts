@@ -1,4 +1,5 @@
 /** What an earlier process left without an acknowledgement, built again as far as its files still have the bytes. */
+import { backoffMs, type Clock, type Random } from '../../shared/clock.ts';
 import { messageOf } from '../../shared/errors.ts';
 import { sealBatch } from '../../shared/wire/record-batch.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
@@ -20,8 +21,15 @@ export interface OpenBatch {
 export interface RebuildOptions {
   rebuild: Rebuild;
   onReplayed(outcome: ReplayOutcome, batches: number): void;
+  clock: Clock;
+  random: Random;
   logger: Logger;
+  signal: AbortSignal;
 }
+
+/** How long the files of all open batches together are waited for: descriptors run out, and servers of files restart. */
+const PATIENCE_MS = 15_000;
+const BACKOFF = { baseMs: 250, maxMs: 4_000 };
 
 /** Whether it can go again as it was. */
 export function isWhole({ intent, left }: OpenBatch): boolean {
@@ -30,9 +38,13 @@ export function isWhole({ intent, left }: OpenBatch): boolean {
 
 export async function rebuildAll(open: readonly Intent[], options: RebuildOptions): Promise<OpenBatch[]> {
   const batches: OpenBatch[] = [];
+  const untilMs = options.clock.monotonicMs() + PATIENCE_MS;
   for (const intent of open) {
     try {
-      batches.push({ intent, left: await leftOf(intent, options.rebuild) });
+      batches.push({
+        intent,
+        left: await patiently(() => leftOf(intent, options.rebuild), untilMs, options),
+      });
     } catch (error) {
       batches.push({ intent, left: undefined, isUnreadable: true });
       options.onReplayed('unreadable', 1);
@@ -44,6 +56,22 @@ export async function rebuildAll(open: readonly Intent[], options: RebuildOption
     }
   }
   return batches;
+}
+
+/** Tries again for a while. What goes on meanwhile would come before lines that are older. */
+async function patiently<T>(
+  work: () => Promise<T>,
+  untilMs: number,
+  { clock, random, signal }: RebuildOptions,
+): Promise<T> {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      if (signal.aborted || clock.monotonicMs() >= untilMs) throw error;
+      await clock.sleep(backoffMs(attempt, BACKOFF, random), signal);
+    }
+  }
 }
 
 /** The whole batch under its identity, or the lines of those of its files that are still there. */

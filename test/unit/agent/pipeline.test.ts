@@ -286,7 +286,25 @@ describe('after a restart', () => {
     expect(await w.count(ACKNOWLEDGED_BYTES)).toBe(9);
   });
 
-  test('its file cannot be read just now: said at ERROR, the other files flow, and the batch stays open', async () => {
+  test('its file cannot be read for some seconds: the batch waits for it, and comes first', async () => {
+    const { w, journal } = await diedWithOneOpen('lostRequests');
+    w.disk.append('/logs/a.log', 'a2\n');
+    const fs = w.disk.fileSystem(processLife());
+    let failing = true;
+    const pipeline = await w.start(journal, {
+      ...fs,
+      open: (path) =>
+        failing ? Promise.reject(Object.assign(new Error('ENFILE'), { code: 'ENFILE' })) : fs.open(path),
+    });
+    await w.clock.advance(5_000);
+    failing = false;
+    await w.clock.advance(LONG_ENOUGH_MS);
+    expect(w.lines()).toEqual(['a0', 'a1', 'a2']);
+    expect(pipeline.status().openIntents).toBe(0);
+    expect(w.logged.filter((line) => line.level === 'error' && 'intent' in line.fields)).toEqual([]);
+  });
+
+  test('its file cannot be read for longer: said at ERROR, the other files flow, and the batch stays open', async () => {
     const { w, journal } = await diedWithOneOpen('lostRequests');
     w.disk.append('/logs/b.log', 'b1\n');
     const fs = w.disk.fileSystem(processLife());
@@ -297,7 +315,7 @@ describe('after a restart', () => {
           ? Promise.reject(Object.assign(new Error('EACCES'), { code: 'EACCES' }))
           : fs.open(path),
     });
-    await w.clock.advance(LONG_ENOUGH_MS);
+    await w.clock.advance(3 * LONG_ENOUGH_MS);
     expect(w.lines()).toEqual(['a0', 'b1']);
     expect(pipeline.status().openIntents).toBe(1);
     expect(w.logged.some((line) => line.level === 'error' && 'intent' in line.fields)).toBe(true);
