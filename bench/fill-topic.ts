@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import kafkajs from 'kafkajs';
 import { createTopic, topicIsReady } from '../scripts/stack/kafka-admin.ts';
 import { spawnWithLifeline } from '../scripts/stack/lifeline.ts';
@@ -25,6 +26,11 @@ export interface Fill {
   bootstrap: readonly string[];
   /** Called some twenty times a second with the records that are in the topic. */
   onRecords?: (records: number) => void;
+  /** Called when every line is there and the program still runs. */
+  onDone?: (pid: number) => Promise<void>;
+  /** It is killed at the end, unless it is given time to end at SIGTERM. */
+  graceMs?: number;
+  partitions?: number;
 }
 
 /**
@@ -39,9 +45,12 @@ export async function fillTopic({
   topic,
   bootstrap,
   onRecords,
+  onDone,
+  graceMs = 0,
+  partitions = PARTITIONS,
 }: Fill): Promise<FillResult> {
-  await createTopic(bootstrap, topic, { partitions: PARTITIONS });
-  await waitFor(() => topicIsReady(bootstrap, topic, PARTITIONS), {
+  await createTopic(bootstrap, topic, { partitions });
+  await waitFor(() => topicIsReady(bootstrap, topic, partitions), {
     timeoutMs: 60_000,
     what: `leaders of ${topic}`,
   });
@@ -83,9 +92,14 @@ export async function fillTopic({
       const wallSeconds = (performance.now() - startMs) / 1000;
       if (records > input.lines) throw new Error(`${peer.name}: ${records} records of ${input.lines} lines`);
       const running = await sessionCost(child.pid!);
+      if (!hasEnded()) await onDone?.(child.pid!);
       const cpuSeconds = hasEnded() ? (await endedChildrenCpuSeconds()) - endedBefore : running.cpuSeconds;
       return { cpuSeconds, wallSeconds, peakMemoryBytes: Math.max(peakMemoryBytes, running.peakMemoryBytes) };
     } finally {
+      if (graceMs > 0 && !hasEnded()) {
+        child.kill('SIGTERM');
+        await Promise.race([exited, delay(graceMs, undefined, { ref: false })]);
+      }
       if (!hasEnded()) {
         process.kill(-child.pid!, 'SIGKILL'); // its whole session; nothing of its state is used again
         await exited;

@@ -8,10 +8,21 @@ import type { Bench } from './bench.ts';
 import { fileToKafka } from './file-to-kafka.ts';
 import { existingInput, generateInput, type Input } from './input.ts';
 import { kafkaToS3 } from './kafka-to-s3.ts';
+import { latency } from './latency.ts';
+import { micro } from './micro.ts';
 import { type Options, parseOptions, USAGE, UsageError } from './options.ts';
+import { profile } from './profile.ts';
 import { progressOn } from './progress.ts';
+import { scale } from './scale.ts';
 
-const BENCHES: Readonly<Record<string, Bench>> = { agent: fileToKafka, transporter: kafkaToS3 };
+const BENCHES: Readonly<Record<string, Bench>> = {
+  agent: fileToKafka,
+  transporter: kafkaToS3,
+  latency,
+  micro,
+  profile,
+  scale,
+};
 
 /** Topics that were read back go at once, so that the disk holds one at a time. */
 const BROKER_SETTINGS = { 'log.segment.delete.delay.ms': '1000', 'log.retention.check.interval.ms': '5000' };

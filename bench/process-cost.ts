@@ -54,3 +54,28 @@ async function statFields(pid: number): Promise<string[]> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
+
+export interface ThreadTime {
+  /** As the kernel has it, with how many there are of that name. */
+  name: string;
+  cpuSeconds: number;
+}
+
+/** User and system time of a process by the names of its threads, most first. */
+export async function threadTimes(pid: number): Promise<ThreadTime[]> {
+  const tasks = await readdir(`/proc/${pid}/task`);
+  const sums = new Map<string, { count: number; cpuSeconds: number }>();
+  for (const task of tasks) {
+    const text = await readFile(`/proc/${pid}/task/${task}/stat`, 'utf8').catch(() => undefined);
+    if (text === undefined) continue; // it has ended since
+    const name = task === String(pid) ? 'main' : text.slice(text.indexOf('(') + 1, text.lastIndexOf(')'));
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    const sum = sums.get(name) ?? { count: 0, cpuSeconds: 0 };
+    sum.count += 1;
+    sum.cpuSeconds += (Number(fields[11]) + Number(fields[12])) / TICKS_A_SECOND;
+    sums.set(name, sum);
+  }
+  return [...sums]
+    .map(([name, { count, cpuSeconds }]) => ({ name: `${count} ${name}`, cpuSeconds }))
+    .toSorted((a, b) => b.cpuSeconds - a.cpuSeconds);
+}
