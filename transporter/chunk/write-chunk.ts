@@ -44,8 +44,8 @@ export async function rewriteChunk(chunk: MarkedChunk, options: WriteChunkOption
   await storeObjects(await missingOf(chunk.markers, options), chunk, options);
   await storeObjects(await missingOf(chunk.objects, options), chunk, options);
   // Behind the upload, when the store is known to answer; the intent is there until all is done.
-  const all = [...chunk.markers, ...chunk.objects];
-  await Promise.all(all.map(({ name }) => options.store.abortUnfinished(name)));
+  const names = [...chunk.markers, ...chunk.objects].flatMap(({ name, spareName }) => [name, spareName]);
+  await Promise.all(names.map((name) => options.store.abortUnfinished(name)));
   await options.commit(chunk.end);
 }
 
