@@ -49,6 +49,19 @@ export async function rewriteChunk(chunk: MarkedChunk, options: WriteChunkOption
   await options.commit(chunk.end);
 }
 
+/**
+ * The name that an object of the chunk has or will have, as the store is now. That the other one is taken or freed between
+ * this and the put needs a zombie of another topic, or somebody who deletes objects, in this very moment.
+ * @throws the signal's reason
+ */
+export async function nameInStore(
+  object: ChunkObject,
+  { store, signal }: { store: Pick<PatientStore, 'describe'>; signal: AbortSignal },
+): Promise<string> {
+  const found = await store.describe(object.name, signal);
+  return found === undefined || isOfChunk(found, object) ? object.name : object.spareName;
+}
+
 async function missingOf(
   objects: readonly ChunkObject[],
   options: WriteChunkOptions,
