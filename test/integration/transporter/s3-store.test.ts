@@ -12,6 +12,7 @@ import {
   refuse,
   silence,
   stallBody,
+  strikeConditions,
 } from '../../support/s3-fault-proxy.ts';
 import { sharedS3Client, sharedS3FaultProxy, unfinishedUploads } from '../../support/shared-s3.ts';
 import { freshPrefix, sharedStack } from '../../support/shared-stack.ts';
@@ -86,6 +87,46 @@ describe('openS3Store', () => {
     expect(await store.put(key, frames.toReversed(), other)).toEqual(options.metadata);
     expect((await stored(key)).equals(Buffer.concat(frames))).toBe(true);
     expect(await unfinishedUploads(key)).toEqual([]);
+  });
+
+  it('looks before it stores where the store knows no If-None-Match, which is said once', async () => {
+    const prefix = freshPrefix();
+    const [small, large] = [`${prefix}/small`, `${prefix}/large`];
+    const proxy = await sharedS3FaultProxy();
+    strikeConditions(proxy);
+    const conditionsUnknown = vi.fn<() => void>();
+    const store = open({ endpoint: proxy.endpoint }, { conditionsUnknown });
+    const frames = Array.from({ length: 17 }, (_, i) => Buffer.alloc(MIB, i));
+    expect(await store.put(large, frames, options)).toBeUndefined();
+    expect(conditionsUnknown).toHaveBeenCalledOnce();
+    const refused = proxy.requests.filter(({ fault }) => fault !== undefined).length;
+    expect(await store.put(small, [Buffer.from('first')], options)).toBeUndefined();
+    const other = { ...options, metadata: { 'skald-records': '7' } };
+    for (const key of [small, large])
+      expect(await store.put(key, [Buffer.from('second')], other)).toEqual(options.metadata);
+    expect((await stored(small)).toString()).toBe('first');
+    expect((await stored(large)).equals(Buffer.concat(frames))).toBe(true);
+    expect(conditionsUnknown).toHaveBeenCalledOnce();
+    // It does not ask in vain again, and what it had begun to find out is dropped.
+    expect(proxy.requests.filter(({ fault }) => fault !== undefined)).toHaveLength(refused);
+    expect(await unfinishedUploads(prefix)).toEqual([]);
+  });
+
+  it('keeps the condition where something else is not implemented, and says what the store says', async () => {
+    const key = `${freshPrefix()}/a`;
+    const proxy = await sharedS3FaultProxy();
+    const fault = refuse(501, 'NotImplemented');
+    const lift = proxy.strike({ name: 'no tags', operation: 'PutObject', fault });
+    const conditionsUnknown = vi.fn<() => void>();
+    const store = open({ endpoint: proxy.endpoint }, { conditionsUnknown });
+    await expect(store.put(key, [Buffer.from('x')], options)).rejects.toMatchObject({
+      code: 'STORE_FAILED',
+      message: expect.stringContaining('HTTP 501, NotImplemented'),
+    });
+    lift();
+    await store.put(key, [Buffer.from('x')], options);
+    expect(proxy.requests.at(-1)?.headers['if-none-match']).toBe('*');
+    expect(conditionsUnknown).not.toHaveBeenCalled();
   });
 
   it('drops the unfinished upload of a dead owner under one name only', async () => {
