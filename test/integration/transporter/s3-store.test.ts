@@ -1,5 +1,5 @@
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { CreateMultipartUploadCommand, HeadObjectCommand } from '@aws-sdk/client-s3';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { S3StoreConfig } from '../../../shared/config/store-config.ts';
@@ -10,6 +10,7 @@ import {
   type Fault,
   flipBit,
   refuse,
+  reset,
   silence,
   stallBody,
   strikeConditions,
@@ -20,6 +21,8 @@ import { tempDir } from '../../support/temp-dir.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 const MIB = 1024 * 1024;
+/** What S3 lists at once at most: docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html */
+const PAGE = 1_000;
 const signal = new AbortController().signal;
 const options = { contentType: 'application/zstd', metadata: { 'skald-records': '12' }, signal };
 
@@ -87,6 +90,33 @@ describe('openS3Store', () => {
     expect(await store.put(key, frames.toReversed(), other)).toEqual(options.metadata);
     expect((await stored(key)).equals(Buffer.concat(frames))).toBe(true);
     expect(await unfinishedUploads(key)).toEqual([]);
+  });
+
+  it('lists a folder of more objects than the store puts on one page, with the folders below it', async () => {
+    const folder = `${freshPrefix()}/hr=11/`;
+    const proxy = await sharedS3FaultProxy();
+    const store = open({ endpoint: proxy.endpoint });
+    expect(await store.list(folder, signal)).toEqual({ objects: [], folders: [] });
+    const keys = Array.from({ length: PAGE + 5 }, (_, i) => `${folder}${String(i).padStart(4, '0')}.log`);
+    // Behind and below, among and beside them.
+    const others = [`${folder}0500.d/deeper/a`, `${folder}zz/b`, `${folder.slice(0, -1)}b/c`];
+    // As files, which objects of this store are: a thousand puts would take it half a minute.
+    for (const key of [...keys, ...others]) {
+      const file = join(sharedStack().objectsDir, sharedStack().s3.bucket, key);
+      await mkdir(dirname(file), { recursive: true });
+      await writeFile(file, key);
+    }
+    proxy.strike({ name: 'one page is lost', operation: 'other', fault: reset, times: 1 });
+    const before = proxy.requests.length;
+    const { objects, folders } = await store.list(folder, signal);
+    expect(objects.map(({ key }) => key).toSorted()).toEqual(keys);
+    expect(objects.every(({ key, bytes }) => bytes === key.length)).toBe(true);
+    expect(folders.toSorted()).toEqual(['0500.d', 'zz']);
+    expect(proxy.requests.slice(before).map(({ fault }) => fault)).toEqual([
+      'one page is lost',
+      undefined,
+      undefined,
+    ]);
   });
 
   it('looks before it stores where the store knows no If-None-Match, which is said once', async () => {
