@@ -53,7 +53,7 @@ export async function startTransporter(options: TransporterOptions): Promise<Run
   const random = options.random ?? Math.random;
   const registry = createRegistry();
   const metrics = createTransporterMetrics(registry);
-  const store = openStore(config, metrics, logger);
+  const store = openStore(config, metrics);
   await store.check();
 
   const cluster = openCluster(config.cluster, { logger, random });
@@ -65,7 +65,7 @@ export async function startTransporter(options: TransporterOptions): Promise<Run
     memory: {
       rssBytes: () => process.memoryUsage.rss(),
       bufferBytes: () => process.memoryUsage().arrayBuffers,
-      collectGarbage: garbageCollector(),
+      collectGarbage: garbageCollector().all,
     },
     clock,
     signal: stopLooking.signal,
@@ -133,17 +133,12 @@ export async function startTransporter(options: TransporterOptions): Promise<Run
   return { statusPort: statusServer?.port, close, done };
 }
 
-function openStore({ store }: TransporterConfig, metrics: TransporterMetrics, logger: Logger): ObjectStore {
+function openStore({ store }: TransporterConfig, metrics: TransporterMetrics): ObjectStore {
   if (store.type === 'local') return openLocalStore(store);
   return openS3Store(store, {
     requestEnded: (seconds) => metrics.uploadSeconds.observe(seconds),
     attemptFailed: (code) => metrics.uploadErrors.inc({ code }),
     slotsAllowed: (count) => metrics.uploadSlots.set(count),
-    conditionsUnknown: () =>
-      logger.warn(
-        { bucket: store.bucket },
-        'the store does not know If-None-Match (501): each object is looked for before it is stored',
-      ),
   });
 }
 

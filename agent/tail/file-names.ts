@@ -50,8 +50,6 @@ export interface FileNames {
   lookLeftMs(): number;
   /** Monotonic time at which the last look at all globs began that has ended; -Infinity when there was none. */
   readonly scannedFromMs: number;
-  /** The last look at all globs saw all that they match, but for what is forbidden. */
-  readonly sawAll: boolean;
   /** Looks at all globs as soon as that is not too often. */
   scanSoon(): void;
   /** The file may have another name by now. */
@@ -98,7 +96,6 @@ export function createFileNames(options: FileNamesOptions): FileNames {
   /** Not before, whatever is told: a directory that is made and removed all the time must not keep us busy. */
   let scanNotBeforeMs = -Infinity;
   let scannedFromMs = -Infinity;
-  let sawAll = false;
   let lookedMs = -Infinity;
   let followed = 0;
 
@@ -235,11 +232,10 @@ export function createFileNames(options: FileNamesOptions): FileNames {
     }
   };
 
-  const lookAt = async (paths: Iterable<string>): Promise<PathsNow> => {
+  const lookAt = async (paths: Iterable<string>): Promise<void> => {
     const now = await lookAtPaths(fs, [...paths]);
     complain(now);
     await reconcile(now);
-    return now;
   };
 
   /** `all`: also the names that are known, which are otherwise looked at when they are due. */
@@ -251,12 +247,10 @@ export function createFileNames(options: FileNamesOptions): FileNames {
       const wanted = new Set(matched);
       const vanished = [...byName.keys()].filter((name) => !wanted.has(name));
       const paths = all ? matched : matched.filter((path) => !byName.has(path) && !refused.has(path));
-      const now = await lookAt([...paths, ...vanished]);
-      sawAll = now.refused.every(({ forbidden }) => forbidden);
+      await lookAt([...paths, ...vanished]);
       for (const path of refused) if (!wanted.has(path)) refused.delete(path);
       scannedFromMs = startedMs;
     } catch (error) {
-      sawAll = false;
       log.error('scan', { err: error }, `cannot look for log files: ${messageOf(error)}; trying again`);
     }
     const nowMs = clock.monotonicMs();
@@ -344,9 +338,6 @@ export function createFileNames(options: FileNamesOptions): FileNames {
     lookLeftMs: () => nextMs() - clock.monotonicMs(),
     get scannedFromMs() {
       return scannedFromMs;
-    },
-    get sawAll() {
-      return sawAll;
     },
     scanSoon: () => {
       scanDueMs = -Infinity;

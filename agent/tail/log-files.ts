@@ -73,10 +73,7 @@ export interface LogFiles {
   withWork(): LogFile[];
   /** Uses an open file, opening it if need be; undefined when that cannot be now. */
   use<T>(file: LogFile, work: (file: OpenLogFile) => Promise<T>): Promise<T | undefined>;
-  /**
-   * Opens a file for reading old bytes again; undefined when it cannot be found any more. Close it when done. @throws when
-   * it cannot be looked for
-   */
+  /** Opens a file for reading old bytes again; undefined when it cannot be found any more. Close it when done. */
   reopen(id: string): Promise<OpenFile | undefined>;
   close(): Promise<void>;
 }
@@ -428,13 +425,7 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     pollLeftMs: () => Math.min(attention.nextMs, displaced.nextMs, seen.nextMs) - clock.monotonicMs(),
     withWork: () => attention.withWork(files),
     use: (file, work) => access.use(file, (open) => (open.changed ? Promise.resolve(undefined) : work(open))),
-    reopen: async (id) => {
-      const found = await reopenFile(id, { fs, openFiles, files, remembered: journal.state.files });
-      // It may be in a directory that has another name by now.
-      if (found === undefined && !names.sawAll)
-        throw new Error('not all that the globs match can be looked at');
-      return found;
-    },
+    reopen: (id) => reopenFile(id, { fs, openFiles, files, remembered: journal.state.files }),
     close: async () => {
       names.close();
       for (const file of files.values()) {

@@ -11,9 +11,6 @@ import { resolvePartitioner } from './partitioner-config.ts';
 
 const EXTENSION = '.yaml';
 
-/** zstd 1 costs the host least for its gain (measured in DESIGN.md, 1); gzip 6 is zlib's own default. */
-const DEFAULT_LEVELS = { zstd: 1, gzip: 6 };
-
 /**
  * One pipeline: read, checked against the host file, defaulted and frozen.
  * @throws SkaldError CONFIG_UNREADABLE or CONFIG_INVALID, with every problem of the file.
@@ -54,7 +51,7 @@ export function parsePipeline(
         kafka: {
           ...kafka,
           cluster: clusterOf(kafka.cluster, Object.keys(agent.clusters), report),
-          level: levelOrDefault(kafka.codec, kafka.level, DEFAULT_LEVELS),
+          level: levelOrDefault(kafka.codec, kafka.level),
         },
         partitioner: resolvePartitioner(settings.partitioner),
       };

@@ -82,7 +82,7 @@ export const objectsSchema = z
     format: format.default('lines'),
     columns: columnsSchema.default([]).meta({ defaultText: 'none' }),
     codec: codec.default('zstd'),
-    level: level.optional().meta({ defaultText: '3 with zstd, 6 with gzip' }),
+    level: level.optional().meta({ defaultText: '1 with zstd, 6 with gzip' }),
   })
   .refine(levelFitsCodec, levelRule)
   .refine(codecFitsFormat, codecRule)

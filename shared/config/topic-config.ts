@@ -10,9 +10,6 @@ import {
   type ParsedTopic,
 } from './objects-config.ts';
 
-/** zstd 3 is its own default, and gzip 6 that of zlib: objects are written once and read often. */
-const DEFAULT_LEVELS = { zstd: 3, gzip: 6 };
-
 /** Longest key of an object in bytes of UTF-8: docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html */
 const MAX_KEY_BYTES = 1024;
 
@@ -53,7 +50,7 @@ export function resolveTopic(topic: ParsedTopic, { objects, chunk, success }: To
     format,
     columns: format === 'parquet' ? (topic.columns ?? objects.columns) : [],
     codec,
-    level: levelOrDefault(codec, level, DEFAULT_LEVELS),
+    level: levelOrDefault(codec, level),
     chunk: {
       maxBytes: topic.chunk?.maxBytes ?? chunk.maxBytes,
       maxAgeMs: topic.chunk?.maxAgeMs ?? chunk.maxAgeMs,

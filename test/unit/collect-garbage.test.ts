@@ -1,11 +1,15 @@
 import { expect, it } from 'vitest';
 import { garbageCollector } from '../../shared/collect-garbage.ts';
 
-it('frees buffers that nobody uses any more', () => {
-  const collectGarbage = garbageCollector();
+const collector = garbageCollector();
+
+it.each([
+  ['all', collector.all],
+  ['what is young', collector.young],
+])('frees buffers that nobody uses any more: %s', (_what, collect) => {
   const before = process.memoryUsage().arrayBuffers;
   (() => new Uint8Array(8 * 1024 ** 2).fill(1))();
-  collectGarbage();
+  collect();
   expect(eventuallyBelow(before + 4 * 1024 ** 2)).toBe(true);
 });
 

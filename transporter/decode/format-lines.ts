@@ -1,5 +1,5 @@
 import { compress } from '../../shared/codec/compress.ts';
-import { joinParts } from '../../shared/codec/views.ts';
+import { joinOwned, joinParts } from '../../shared/codec/views.ts';
 import { linesOf } from './batch-text.ts';
 import { addFacts, type DecodedFrame, type FrameFacts } from './decoded-frame.ts';
 import type { RangeFormatter, RangePlan } from './range-formatter.ts';
@@ -9,6 +9,9 @@ interface OpenText {
   parts: Uint8Array[];
   textBytes: number;
 }
+
+/** Text with which every level below the slowest compresses as well as with more (decision 16). */
+const FRAME_TEXT_BYTES = 512 * 1024;
 
 /** Format `lines` by timestamp, for which nothing of a record is looked at but its length. */
 export function formatLines({ range, maxBuckets, layout, findBucket }: RangePlan): RangeFormatter {
@@ -31,7 +34,9 @@ export function formatLines({ range, maxBuckets, layout, findBucket }: RangePlan
   };
 
   const close = async ({ facts, parts, textBytes }: OpenText): Promise<DecodedFrame> => {
-    const bytes = await compress(layout.codec, joinParts(parts, textBytes), { level: layout.level });
+    const { codec, level } = layout;
+    const frames = await Promise.all(frameTexts(parts).map((text) => compress(codec, text, { level })));
+    const bytes = frames.length === 1 ? frames[0]! : joinOwned(frames);
     return { ...facts, bytes, textBytes };
   };
 
@@ -42,4 +47,24 @@ export function formatLines({ range, maxBuckets, layout, findBucket }: RangePlan
     },
     finish: () => Promise.all([...open.values()].map(close)),
   };
+}
+
+/** The parts, small ones joined. A large one, such as the text of a full batch, is not copied again. */
+function frameTexts(parts: readonly Uint8Array[]): Uint8Array[] {
+  const texts: Uint8Array[] = [];
+  let joining: Uint8Array[] = [];
+  let joiningBytes = 0;
+  const closeText = (): void => {
+    if (joining.length > 0) texts.push(joinParts(joining, joiningBytes));
+    joining = [];
+    joiningBytes = 0;
+  };
+  for (const part of parts) {
+    if (part.length >= FRAME_TEXT_BYTES) closeText();
+    joining.push(part);
+    joiningBytes += part.length;
+    if (joiningBytes >= FRAME_TEXT_BYTES) closeText();
+  }
+  closeText();
+  return texts;
 }

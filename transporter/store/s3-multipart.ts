@@ -10,12 +10,7 @@ import { partRanges, sliceOf, totalBytes } from './part-ranges.ts';
 import { checksumOf, checksumOfParts, confirmStored, uploadIdOf } from './s3-answer.ts';
 import type { S3Requests } from './s3-requests.ts';
 
-/** Whether a write replaces what has the name. Some stores answer 501 NotImplemented to it. */
-export interface WriteCondition {
-  IfNoneMatch?: '*';
-}
-
-export interface MultipartUpload extends WriteCondition {
+export interface MultipartUpload {
   /** Bucket, Key, and how the object is stored. */
   object: Omit<CreateMultipartUploadCommandInput, 'ChecksumAlgorithm'> & { Bucket: string; Key: string };
   parts: readonly Uint8Array[];
@@ -40,7 +35,7 @@ export async function putInParts(requests: S3Requests, upload: MultipartUpload):
       Key,
       UploadId,
       MultipartUpload: { Parts },
-      ...(upload.IfNoneMatch !== undefined && { IfNoneMatch: upload.IfNoneMatch }),
+      IfNoneMatch: '*',
     });
     await requests.run(
       {

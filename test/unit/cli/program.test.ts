@@ -107,7 +107,7 @@ describe('check-config of a transporter', () => {
   test.each([[['transporter']], [[]]])('a valid file, with kind %j', async (kind) => {
     const { code, out } = await skald(['check-config', ...kind, '-c', write('t.yaml', TRANSPORTER)]);
     expect(code).toBe(0);
-    for (const fact of ['topic access', 's3://logs', 'zstd 3', 'by hour']) expect(out).toContain(fact);
+    for (const fact of ['topic access', 's3://logs', 'zstd 1', 'by hour']) expect(out).toContain(fact);
   });
 
   test('an invalid one', async () => {

@@ -47,7 +47,7 @@ test('three lines are enough; everything else has the default that the design na
     },
     group: 'skald-transporter',
     member: 'worker-3.example-transporter',
-    topics: [{ topic: 'access', ...objects, level: 3, chunk, success: true }],
+    topics: [{ topic: 'access', ...objects, level: 1, chunk, success: true }],
     store: {
       type: 's3',
       bucket: 'logs-archive',
