@@ -65,6 +65,8 @@ export interface Carrying extends Omit<FetchTarget, 'topic' | 'partition'>, Hold
   readonly committedOffset: number;
   /** Every bucket of the topic that ended by this time is finished: to be committed. */
   mark(markedMs: number): void;
+  /** Every bucket of the topic that ended by this time is about to be finished: to be committed. */
+  close(closedMs: number): void;
   readonly highWatermark: number | undefined;
   /** See OpenTransaction; 0 while there is none. */
   readonly openTransactionMs: number;
@@ -378,6 +380,7 @@ export function carryPartition(
     },
     onDiverging,
     mark: (markedMs) => progress.mark(markedMs),
+    close: (closedMs) => progress.close(closedMs),
     check: () => {
       if (uploading !== undefined || state !== 'carrying') return;
       if (cutDueNow() !== undefined || progress.isDue(offsets.committed)) changed.notify();

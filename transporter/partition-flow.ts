@@ -16,6 +16,8 @@ export interface PartitionFlow extends FetchTarget, Holder {
   check(): void;
   /** Every bucket of the topic that ended by this time is finished: to be committed with its offset. */
   mark(markedMs: number): void;
+  /** Every bucket of the topic that ended by this time is about to be finished: to be committed with its offset. */
+  close(closedMs: number): void;
   cutEarly(): void;
   /**
    * A new generation in which the partition is ours again, and what is committed in it. What was gathered
@@ -153,6 +155,7 @@ export function startPartitionFlow(options: PartitionFlowOptions): PartitionFlow
     onDiverging: (diverging, leaderEpoch) => carrying?.onDiverging(diverging, leaderEpoch),
     check: () => carrying?.check(),
     mark: (markedMs) => carrying?.mark(markedMs),
+    close: (closedMs) => carrying?.close(closedMs),
     cutEarly: () => carrying?.cutEarly(),
     reconcile: (found) => {
       if (carrying?.knows(found) === true) return;

@@ -16,8 +16,8 @@ export type IntentLayout = Pick<
 /** The broker's default for `offset.metadata.max.bytes`. */
 export const MAX_METADATA_BYTES = 4096;
 
-/** The rest of an intent is four numbers, a version, the id of a topic, and three leader epochs with their offsets. */
-export const MAX_LAYOUT_BYTES = MAX_METADATA_BYTES - 288;
+/** The rest of an intent is five numbers, a version, the id of a topic, and three leader epochs with their offsets. */
+export const MAX_LAYOUT_BYTES = MAX_METADATA_BYTES - 320;
 
 /** Plain data for JSON.stringify. What older versions did not know is only there where it says something. */
 export function packLayout(layout: IntentLayout): object {

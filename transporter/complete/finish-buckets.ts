@@ -28,6 +28,11 @@ export function isBucketOver(
   return bucketCalendar(bucket, timeZone).find(marked).endMs <= through;
 }
 
+/** The end of the last bucket that is over. */
+export function lastEndMs({ bucket, timeZone }: TopicConfig, through: number): number {
+  return Math.max(1, bucketCalendar(bucket, timeZone).find(through).startMs);
+}
+
 /**
  * Finishes every bucket of a topic between what is finished and what is complete, in the order of time; those
  * without a record too, or whoever waits for an hour would wait for ever. When the group has just begun with the
@@ -39,7 +44,7 @@ export async function finishBuckets(options: FinishOptions): Promise<void> {
   const calendar = bucketCalendar(config.bucket, config.timeZone);
   if (marked === undefined || marked === 0) {
     if (marked === 0 && config.success) await finishFound(options, calendar);
-    onMarked(Math.max(1, calendar.find(through).startMs));
+    onMarked(lastEndMs(config, through));
     return;
   }
   for (let next = calendar.find(marked); next.endMs <= through; next = calendar.find(next.endMs)) {

@@ -24,6 +24,8 @@ export interface PartitionProgress {
   onCommitted(progress: Progress, offset: number): void;
   /** Every bucket of the topic that ended by then is finished; goes with the next commit, which is then due. */
   mark(markedMs: number): void;
+  /** Every bucket that ended by then is about to be finished; as with `mark`. */
+  close(closedMs: number): void;
 }
 
 export function createPartitionProgress(
@@ -33,7 +35,7 @@ export function createPartitionProgress(
   const findBucket = bucketFinder(bucket, timeZone);
   let logEnds = createLogEnds();
   let committed = found;
-  let marked = found.marked;
+  let { marked, closed } = found;
 
   const at = (offset: number): Progress => {
     const passedAtMs = logEnds.passedAtMs(offset);
@@ -42,7 +44,7 @@ export function createPartitionProgress(
       passedAtMs === undefined ? undefined : Math.max(0, passedAtMs - graceMs),
     ];
     const through = known.reduce((a, b) => (a === undefined || b === undefined ? (a ?? b) : Math.max(a, b)));
-    return { through, marked };
+    return { through, marked, closed: (closed ?? 0) > (marked ?? 0) ? closed : undefined };
   };
 
   return {
@@ -51,7 +53,7 @@ export function createPartitionProgress(
     },
     startFrom: (progress) => {
       committed = progress;
-      ({ marked } = progress);
+      ({ marked, closed } = progress);
     },
     forgetLogEnds: () => {
       logEnds = createLogEnds();
@@ -65,7 +67,7 @@ export function createPartitionProgress(
     at,
     isDue: (offset) => {
       const next = at(offset);
-      if (next.marked !== committed.marked) return true;
+      if (next.marked !== committed.marked || next.closed !== committed.closed) return true;
       if (next.through === undefined || committed.through === undefined) {
         return next.through !== committed.through;
       }
@@ -77,6 +79,9 @@ export function createPartitionProgress(
     },
     mark: (markedMs) => {
       marked = Math.max(marked ?? 0, markedMs);
+    },
+    close: (closedMs) => {
+      closed = Math.max(closed ?? 0, closedMs);
     },
   };
 }

@@ -18,6 +18,11 @@ export interface Progress {
    */
   marked?: number | undefined;
   /**
+   * Beside `marked` when it is later: every bucket that ended by then is about to be finished. A partition that the
+   * group begins with from now on is late for it: whoever finishes it may have looked for partitions already.
+   */
+  closed?: number | undefined;
+  /**
    * Which log the offset is of: the id of the topic (KIP-516), which is another one when the topic was deleted and
    * made anew; and behind a dot, when the log was cut off, the epoch of the leader that said so. Undefined from brokers
    * that have no ids.
@@ -43,6 +48,7 @@ const epochStart = z
 const progressSchema = z.object({
   through: timeMs.optional(),
   marked: timeMs.optional(),
+  closed: timeMs.optional(),
   log: z.string().max(MAX_LOG_CHARS).optional(),
   epochs: z.array(epochStart).max(MAX_COMMITTED_EPOCHS).optional(),
 });
@@ -57,14 +63,14 @@ export function encodeProgress(progress: Progress): string {
 }
 
 /** Plain data for JSON.stringify. */
-export function packProgress({ through, marked, log, epochs = [] }: Progress) {
+export function packProgress({ through, marked, closed, log, epochs = [] }: Progress) {
   const starts = epochs.map(({ epoch, offset }) => [epoch, offset]);
-  return { through, marked, log, epochs: starts.length === 0 ? undefined : starts };
+  return { through, marked, closed, log, epochs: starts.length === 0 ? undefined : starts };
 }
 
 /** The progress in the metadata of a committed offset, beside an intent or not; of anything else, none. */
 export function decodeProgress(metadata: string): Progress {
-  if (!/^\{"(skald|through|marked|log|epochs)":/.test(metadata)) return {};
+  if (!/^\{"(skald|through|marked|closed|log|epochs)":/.test(metadata)) return {};
   try {
     return progressSchema.parse(JSON.parse(metadata));
   } catch {

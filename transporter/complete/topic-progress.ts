@@ -13,10 +13,11 @@ export function completeThrough(offsets: readonly CommittedOffset[]): number | u
 
 /**
  * Where a partition begins that the group has not read before, given what it has committed for partition 0 of the
- * topic. What comes from one that was added later is late for the buckets that are finished.
+ * topic. What comes from one that was added later is late for the buckets that are finished, or about to be.
  */
 export function firstProgress(partition: number, ofFirst: CommittedOffset | undefined): Progress {
   if (partition === 0) return { marked: 0 };
-  const { marked = 0 } = decodeProgress(ofFirst?.metadata ?? '');
-  return marked === 0 ? {} : { through: marked };
+  const { marked = 0, closed = 0 } = decodeProgress(ofFirst?.metadata ?? '');
+  const through = Math.max(marked, closed);
+  return through === 0 ? {} : { through };
 }

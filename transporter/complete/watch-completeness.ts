@@ -7,8 +7,9 @@ import type { TransporterMetrics } from '../../shared/telemetry/transporter-metr
 import type { Topology } from '../fetch/topology.ts';
 import type { KafkaPort } from '../kafka-port.ts';
 import type { ObjectStore } from '../store/object-store.ts';
+import type { PartitionFlow } from '../partition-flow.ts';
 import { partitionKey } from '../topic-partition.ts';
-import { finishBuckets, isBucketOver } from './finish-buckets.ts';
+import { finishBuckets, isBucketOver, lastEndMs } from './finish-buckets.ts';
 import { decodeProgress } from './progress.ts';
 import { writeSuccess } from './success-object.ts';
 import { completeThrough } from './topic-progress.ts';
@@ -16,7 +17,7 @@ import { completeThrough } from './topic-progress.ts';
 export interface CompletenessOptions {
   topics: readonly TopicConfig[];
   /** By partitionKey: those of this worker. */
-  flows: ReadonlyMap<string, { mark(markedMs: number): void }>;
+  flows: ReadonlyMap<string, Pick<PartitionFlow, 'mark' | 'close'>>;
   kafka: Pick<KafkaPort, 'metadata' | 'fetchOffsets'>;
   topology: Pick<Topology, 'view' | 'refresh'>;
   store: ObjectStore;
@@ -79,7 +80,8 @@ async function checkTopic(
   metrics.completeThroughSeconds.set({ topic }, through / 1000);
 
   const [first] = offsets.filter(({ partition }) => partition === 0);
-  const marked = later(decodeProgress(first?.metadata ?? '').marked, finished.get(topic));
+  const progress = decodeProgress(first?.metadata ?? '');
+  const marked = later(progress.marked, finished.get(topic));
   if (!isBucketOver(config, marked, through)) return;
   // One that was added since the last look at the metadata is not among those that were asked about.
   const now = (await kafka.metadata([topic])).topics.get(topic)?.partitions.length;
@@ -87,10 +89,15 @@ async function checkTopic(
     topology.refresh();
     return;
   }
+  // One that is added after this look begins when that is committed, and is late; so the next look is the last word.
+  const over = lastEndMs(config, through);
+  const closed = later(progress.marked, progress.closed) ?? 0;
+  if (config.success && closed < over) flows.get(partitionKey({ topic, partition: 0 }))?.close(over);
+  if (config.success && closed <= (marked ?? 0)) return;
   await finishBuckets({
     config,
     marked,
-    through,
+    through: config.success ? closed : through,
     finish: async (bucket) => {
       const isNew = await writeSuccess({ config, bucket, partitions: partitions.length }, store, signal);
       if (!isNew) return;

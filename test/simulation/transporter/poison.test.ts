@@ -18,7 +18,7 @@ it('a partition in which everything is poison makes few objects and holds nothin
   // Partition 0 is damaged throughout; in partition 1 every record lacks its time.
   for (let batch = 0; batch < 100; batch += 1) {
     await world.produce(0);
-    await world.produce(1, 1);
+    await world.produce(1, { poisonShare: 1 });
     const { bytes } = world.partitions[0]!.batches.findLast(holdsRecords)!;
     bytes[bytes.length - 1]! ^= 1;
     await world.clock.advance(100);

@@ -84,11 +84,14 @@ export function createWorld(seed: number, size: { partitions: number }, logger: 
     return running;
   };
 
-  const produce = async (partition: number, poisonShare = 0.05): Promise<void> => {
+  const produce = async (
+    partition: number,
+    { poisonShare = 0.05, ageMs = 0 }: { poisonShare?: number; ageMs?: number } = {},
+  ): Promise<void> => {
     const records = Array.from({ length: between(random, 1, 6) }, (): ProducedRecord => {
       const lateMs = random() < 0.05 ? between(random, 0, 3) * 3_600_000 : 0;
       const id = `${partition}/${produced.length}/${'x'.repeat(between(random, 0, 60))}`;
-      const timestampMs = clock.nowMs() - lateMs;
+      const timestampMs = clock.nowMs() - lateMs - ageMs;
       const isPoison = random() < poisonShare;
       const text = isPoison ? id : JSON.stringify({ id, at: timestampMs });
       const record = { text, timestampMs, isPoison, appendedAtMs: clock.nowMs() };
@@ -146,6 +149,8 @@ export function createWorld(seed: number, size: { partitions: number }, logger: 
     deleteBefore: (partition: number, offset: number) => {
       for (const text of deleteBefore(partitions[partition]!, offset)) deleted.add(text);
     },
+    /** Returns its number. */
+    addPartition: (): number => partitions.push(simPartition((partitions.length % 3) + 1)) - 1,
     /** The topic is deleted and made anew, with other records at the same offsets. */
     remakeTopic: (options: { forgetOffsets: boolean }) => {
       for (const { batches } of partitions) {

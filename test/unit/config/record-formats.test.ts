@@ -143,7 +143,7 @@ describe('a layout in the metadata of an offset', () => {
 
   test('has room for dozens of columns, and says at once when there are too many', () => {
     expect(parse(columns(60)).topics[0]!.columns).toHaveLength(60);
-    expect(problems(columns(100))).toMatch(/topics\[0\]\.topic: its layout takes \d+ bytes of the 3808/);
+    expect(problems(columns(100))).toMatch(/topics\[0\]\.topic: its layout takes \d+ bytes of the 3776/);
   });
 
   test('comes back as it was', () => {

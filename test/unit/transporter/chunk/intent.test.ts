@@ -88,6 +88,7 @@ describe('intent', () => {
     const progress = {
       through: 253_402_300_799_999,
       marked: 253_402_300_799_999,
+      closed: 253_402_300_799_999,
       log: 'x'.repeat(40),
       epochs: Array.from({ length: 3 }, () => ({ epoch: 2 ** 31 - 1, offset: last })),
     };

@@ -56,6 +56,18 @@ describe('the progress of a partition', () => {
     expect(progress.isLogEndWanted(NOON + 30_001)).toBe(false);
   });
 
+  it('says which buckets are about to be finished until they are', () => {
+    const progress = partition({ through: NOON, marked: NOON });
+    progress.close(NOON + MINUTE);
+    expect(progress.isDue(100)).toBe(true);
+    const closed = { through: NOON, marked: NOON, closed: NOON + MINUTE };
+    expect(progress.at(100)).toEqual(closed);
+    progress.onCommitted(closed, 100);
+    expect(progress.isDue(100)).toBe(false);
+    progress.mark(NOON + MINUTE);
+    expect(progress.at(100)).toEqual({ through: NOON, marked: NOON + MINUTE, closed: undefined });
+  });
+
   it('takes the mark of its topic along, and does not let it go back', () => {
     const progress = partition({ through: NOON, marked: NOON });
     progress.mark(NOON - MINUTE);

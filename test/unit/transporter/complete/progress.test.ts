@@ -6,6 +6,7 @@ describe('the progress of a partition in the metadata of its offset', () => {
     [{ through: 1_785_499_200_000 }],
     [{ through: 1_785_499_200_000, marked: 0 }],
     [{ marked: 0 }],
+    [{ through: 9, marked: 3, closed: 7 }],
     [
       {
         log: 'AAECAwQFBgcICQoLDA0ODw.e7',

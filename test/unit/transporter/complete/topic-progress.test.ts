@@ -41,4 +41,9 @@ describe('a partition that the group has not read before', () => {
   it('is late for the buckets that are finished, when it was added later', () => {
     expect(firstProgress(7, offset(0, '{"through":30,"marked":20}'))).toEqual({ through: 20 });
   });
+
+  it('is late for those that are about to be finished, too', () => {
+    expect(firstProgress(7, offset(0, '{"through":30,"marked":20,"closed":25}'))).toEqual({ through: 25 });
+    expect(firstProgress(7, offset(0, '{"through":30,"marked":0,"closed":25}'))).toEqual({ through: 25 });
+  });
 });
