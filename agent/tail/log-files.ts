@@ -221,6 +221,15 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     seen.forget(file);
   };
 
+  /**
+   * The journal has it: it is looked for among the absent ones. Unless it was read on since the last intent: that is known
+   * here only, and who found it again would read those lines twice.
+   */
+  const dropClosed = (file: LogFile): void => {
+    if (file.state.offset === file.position.offset) drop(file);
+    else attention.later(file, options.scanIntervalMs);
+  };
+
   /** A file without a handle lost its last name: it was renamed to one of `strangers`, or elsewhere, or deleted. */
   const onVanished = async (file: LogFile, strangers: readonly string[]): Promise<void> => {
     for (const path of strangers) {
@@ -231,7 +240,7 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
       return;
     }
     if (file.uses > 0 || file.handle !== undefined || file.names.length > 0) return;
-    drop(file); // the journal has it: it is looked for among the absent ones
+    dropClosed(file);
   };
 
   const absent = absentFiles({
@@ -319,7 +328,7 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     pollIntervalMs,
     isFollowed,
     doubt: (path) => names.doubt(path),
-    drop,
+    drop: dropClosed,
     replace,
     onUsed: (file, opened) => {
       if (!opened) {

@@ -13,7 +13,7 @@ import { silentLogger } from '../../../../shared/telemetry/logger.ts';
 import { repeatedLog } from '../../../../shared/telemetry/repeated-log.ts';
 import { simClock } from '../../../simulation/support/sim-clock.ts';
 import { crc32c } from '../../../../shared/wire/crc32c.ts';
-import { MARK_BYTES } from '../../../../agent/checkpoint/entries.ts';
+import { type IntentRange, MARK_BYTES } from '../../../../agent/checkpoint/entries.ts';
 import { memoryJournal } from '../memory-journal.ts';
 import { someIntent } from '../publish/some-intent.ts';
 import { recordedLog } from '../recorded-log.ts';
@@ -44,6 +44,8 @@ export async function follower(directory: string, options: FollowerOptions = {})
   const disk = memoryJournal();
   let holes = 0;
   let acknowledging = true;
+  /** What has no intent yet, while a test holds that up. */
+  let unintended: IntentRange[] | undefined;
   const lost: [bytes: number, reason: string][] = [];
   const partialLineTimeoutMs = options.partialLineTimeoutMs ?? PARTIAL_LINE_TIMEOUT_MS;
 
@@ -98,9 +100,8 @@ export async function follower(directory: string, options: FollowerOptions = {})
             crc32c: crc32c(bytes, 0, end),
           };
           const tail = crc32c(bytes, Math.max(0, end - MARK_BYTES), end);
-          const n = journal.state.nextIntent;
-          journal.append({ t: 'intent', ...someIntent({ n, ranges: [{ ...range, tail }] }) });
-          if (acknowledging) acknowledge();
+          if (unintended === undefined) intend({ ...range, tail });
+          else unintended.push({ ...range, tail });
         },
         lingerLeftMs: () => 0,
         handOverIfDue: () => Promise.resolve(),
@@ -131,6 +132,12 @@ export async function follower(directory: string, options: FollowerOptions = {})
     for (const n of journal.state.open.keys()) journal.append({ t: 'commit', n, offset: 0 });
   };
 
+  const intend = (range: IntentRange): void => {
+    const n = journal.state.nextIntent;
+    journal.append({ t: 'intent', ...someIntent({ n, ranges: [range] }) });
+    if (acknowledging) acknowledge();
+  };
+
   const readOn = async (): Promise<string> => {
     text = '';
     for (let turns = 0; turns < 10_000; turns += 1) {
@@ -154,6 +161,15 @@ export async function follower(directory: string, options: FollowerOptions = {})
     },
     logged,
     disk,
+    /** From now on what is read waits to become a batch. */
+    holdIntents: (): void => {
+      unintended = [];
+    },
+    intend: (): void => {
+      const ranges = unintended ?? [];
+      unintended = undefined;
+      for (const range of ranges) intend(range);
+    },
     /** From now on intents stay open. */
     holdAcknowledgements: (): void => {
       acknowledging = false;

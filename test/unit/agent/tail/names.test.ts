@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { appendFile, link, mkdir, symlink, unlink, writeFile } from 'node:fs/promises';
+import { appendFile, link, mkdir, rename, symlink, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
@@ -345,6 +345,21 @@ describe('a file that cannot be read', () => {
     exhausted = true;
     await f.poll();
     expect((await f.readOn()) + (await f.idle(2_000))).toBe('a1\nb1\n');
+  });
+
+  test('one that was closed for others, and left the globs before its lines were in a batch, is not read twice', async () => {
+    const { f, write, at } = await setUp({ include: ['*.log'], maxOpenFiles: 1 });
+    await write('a.log', 'a1\n');
+    f.holdIntents();
+    expect(await f.look()).toBe('a1\n');
+    await write('b.log', 'b1\n');
+    expect(await f.look()).toBe('b1\n');
+    await rename(at('a.log'), at('a.old'));
+    expect(await f.idle(130_000)).toBe('');
+    f.intend();
+    expect(await f.idle(130_000)).toBe('');
+    await appendFile(at('a.old'), 'a2\n');
+    expect(await f.idle(130_000)).toBe('a2\n');
   });
 
   test('more deleted files with a backlog than may be open: further ones wait for them, said once', async () => {
