@@ -3,6 +3,9 @@ import type { TransporterConfig } from '../../../shared/config/transporter-confi
 import { createWorld, type RunningWorker, type World, workerConfig } from './world.ts';
 
 const PARTITIONS = 6;
+const MANY = 2000;
+/** Half a minute of a core. */
+const MANY_TIMEOUT_MS = 900_000;
 const LIMIT_BYTES = 64 * 1024;
 /** One answer may be under way from each of the three brokers, and one batch may be larger than was asked for. */
 const OVERDRAFT_BYTES = 3 * 4096;
@@ -60,6 +63,35 @@ describe('the memory budget of a transporter, in a simulation', () => {
     await drained;
     expect(world.problems().filter((problem) => !problem.endsWith('is in no object'))).toEqual([]);
   });
+
+  it(
+    'lets all of 2,000 partitions with skewed traffic drain when the store has stood still',
+    async () => {
+      const world = createWorld(4, { partitions: MANY });
+      const base = config(world, 4 * LIMIT_BYTES);
+      const running = world.start({
+        ...base,
+        fetch: { ...base.fetch, maxBytes: 64 * 1024, maxPartitionBytes: 4096 },
+      });
+      world.store.failures = 1;
+      // The partition of rank n has an n-th of what the first one has, and each has something.
+      for (let rank = 1; rank <= MANY; rank += 1) {
+        const batches = Math.max(1, Math.round(MANY / 4 / rank));
+        for (let batch = 0; batch < batches; batch += 1) await world.produce(rank - 1);
+      }
+      await watch(world, running, 15);
+      expect(await world.countsBy('skald_transporter_chunk_cuts_total', 'reason')).toHaveProperty('pressure');
+      expect(world.committedOffset(0)).toBe(0);
+      world.store.failures = 0;
+      await watch(world, running, 15);
+      const drained = running.worker.drain(new AbortController().signal);
+      await world.clock.advance(30_000);
+      await drained;
+      expect(world.isCommitted()).toBe(true);
+      expect(world.problems()).toEqual([]);
+    },
+    MANY_TIMEOUT_MS,
+  );
 
   it('makes promised chunks again that are larger than all of it, one after the other', async () => {
     const world = createWorld(3, { partitions: PARTITIONS });
