@@ -4,11 +4,14 @@ import { type S3FaultProxy, startS3FaultProxy } from '../../support/s3-fault-pro
 import { freshPrefix, freshTopic, sharedStack } from '../../support/shared-stack.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 import { uniqueName } from '../../support/unique-name.ts';
+import { waitFor } from '../../support/wait-for.ts';
 import { type FleetWorker, startFleetWorker } from './fleet-worker.ts';
+import { finishedHours } from './finished-hours.ts';
 import { startLoad, type SteadyLoad } from './steady-load.ts';
 import { committedOffsets } from './transporter-files.ts';
 
 const HOUR_MS = 3_600_000;
+const PATIENCE_MS = 90_000;
 
 /** What a worker finds in its file at one start after the other: each promise is kept under another layout. */
 const LAYOUTS = [
@@ -26,7 +29,7 @@ const LAYOUTS = [
     objects: [
       'codec: zstd',
       'format: jsonl',
-      "template: '{prefix}/by-day/{topic}/{yyyy}-{mm}-{dd}/{hh}-{partition}-{firstOffset}.{ext}'",
+      "template: '{prefix}/by-hour/{topic}/{yyyy}-{mm}-{dd}-{hh}/{partition}-{firstOffset}.{ext}'",
     ],
     chunk: ['maxBytes: 32MiB', 'maxAgeMs: 1100ms'],
   },
@@ -63,15 +66,19 @@ export async function startLane(number: number): Promise<Lane> {
       session: '120s',
       stack: { bootstrap, s3: { ...s3, endpoint: proxy.endpoint } },
       s3: ['multipartThresholdBytes: 5MiB', 'partBytes: 5MiB'],
-      // The gates count the objects of a chunk: no markers beside them.
-      settings: ['success: false'],
       ...layout,
     };
     return { ...(await startFleetWorker(directory, name, file)), proxy };
   };
   const nowMs = Date.now();
   const load = await startLoad(topic, 1, [nowMs - HOUR_MS, nowMs]);
+  await waitFor(() => load.sent.length > 0, { timeoutMs: PATIENCE_MS, what: 'records are in the topic' });
   const workers = await Promise.all(['a', 'b'].map(start));
+  // From here on the records of the hour before are late, and each of their objects has a marker.
+  await waitFor(() => finishedHours(prefix).length > 0, {
+    timeoutMs: PATIENCE_MS,
+    what: 'the hour before is finished',
+  });
   return { topic, group, prefix, load, workers, start };
 }
 

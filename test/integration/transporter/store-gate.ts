@@ -8,7 +8,10 @@ export interface HeldRequest {
   readonly isPerformed: boolean;
 }
 
-/** Holds requests in front of the store, one by one, so that a worker is at a certain step for sure. */
+/**
+ * Holds requests for objects with records in front of the store, one by one, so that a worker is at a certain step for sure.
+ * Markers go through.
+ */
 export interface StoreGate {
   readonly held: readonly HeldRequest[];
   /** Everything that is held goes through, and whatever comes later. */
@@ -24,6 +27,7 @@ export function closeGate(proxy: S3FaultProxy, operation: S3Operation): StoreGat
   const lift = proxy.strike({
     name: 'held',
     operation,
+    matches: ({ url }) => !/\/_[^/]*$/.test(url),
     fault: async ({ request, pass, response }) => {
       let answer: ReturnType<typeof pass> | undefined;
       let isPerformed = false;

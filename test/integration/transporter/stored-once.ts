@@ -7,9 +7,12 @@ import { readS3Objects } from './transporter-files.ts';
 
 /**
  * Every record of a topic of one partition is in one object, and the names tile the partition: those of a chunk have the offset at which it begins,
- * and hold what is from there to where the next one begins.
+ * and hold what is from there to where the next one begins. Returns how many records each object has.
  */
-export async function expectStoredOnce(prefix: string, sent: readonly SentRecord[]): Promise<void> {
+export async function expectStoredOnce(
+  prefix: string,
+  sent: readonly SentRecord[],
+): Promise<Map<string, number>> {
   const offsets = new Map(sent.map(({ value, offset }) => [value, offset]));
   const objects = [...(await readS3Objects(prefix))].map(([name, lines]) => ({
     name,
@@ -27,6 +30,7 @@ export async function expectStoredOnce(prefix: string, sent: readonly SentRecord
     const outside = held.filter((offset, i) => offset < (held[i - 1] ?? start) || offset >= end);
     expect({ name, outside }).toEqual({ name, outside: [] });
   }
+  return new Map(objects.map((object) => [object.name, object.offsets.length]));
 }
 
 const envelopeSchema = z.object({ value: z.string() });

@@ -7,6 +7,7 @@ import { client } from '../kafka/client.ts';
 import type { WorkerStatus } from './fleet-worker.ts';
 import { committedIn, type Lane, type LaneWorker, startLane } from './lane.ts';
 import { closeGate, type StoreGate } from './store-gate.ts';
+import { expectFinishedHours } from './finished-hours.ts';
 import { expectStoredOnce, unfinishedUploads } from './stored-once.ts';
 import { isCarried } from './transporter-files.ts';
 
@@ -150,7 +151,9 @@ async function strikeAtEachStep(number: number): Promise<void> {
   }
   await lane.load.stop();
   await settled('everything is committed', () => isCarried(lane.group, lane.topic));
-  await expectStoredOnce(lane.prefix, lane.load.sent);
+  const records = await expectStoredOnce(lane.prefix, lane.load.sent);
+  // Two objects for each chunk, and one of them is of an hour that was finished before.
+  expect(expectFinishedHours(lane.prefix, records).late).toBeGreaterThan(STEPS.length * FATES.length);
   expect(await unfinishedUploads(lane.prefix)).toBe(0);
   for (const { process } of lane.workers) {
     process.signal('SIGTERM');
