@@ -6,7 +6,7 @@
 import type { Clock, Random } from '../shared/clock.ts';
 import { bucketFolderProblem } from '../shared/config/object-layout.ts';
 import type { TopicConfig } from '../shared/config/topic-config.ts';
-import type { DivergingEpoch, FetchedPartition } from '../shared/kafka/requests/fetch.ts';
+import type { FetchedPartition } from '../shared/kafka/requests/fetch.ts';
 import type { CommittedOffset } from '../shared/kafka/requests/offsets.ts';
 import type { Logger } from '../shared/telemetry/logger.ts';
 import type { RepeatedLog } from '../shared/telemetry/repeated-log.ts';
@@ -23,15 +23,15 @@ import { createPartitionProgress } from './complete/partition-progress.ts';
 import { decodeProgress, type Progress } from './complete/progress.ts';
 import type { Decoder } from './decode/decoder.ts';
 import type { Growth } from './decode/growth.ts';
-import { cutOffLog, type LogToCarry } from './committed-log.ts';
+import type { LogToCarry } from './committed-log.ts';
 import type { FetchTarget } from './fetch/cursor.ts';
 import { createLeaderEpochs } from './fetch/leader-epochs.ts';
 import type { AskLogOffset } from './fetch/log-offsets.ts';
 import { watchOpenTransaction } from './fetch/open-transaction.ts';
-import { createOutOfRange } from './fetch/out-of-range.ts';
 import type { FlowCounts } from './flow-counts.ts';
 import type { MemoryAccount } from './memory-budget.ts';
 import type { Holder } from './memory-pressure.ts';
+import { createLogParting } from './log-parting.ts';
 import { createPartitionOffset } from './partition-offset.ts';
 import type { PatientStore } from './store/patient-store.ts';
 import { createWakeup } from './wakeup.ts';
@@ -85,14 +85,6 @@ export interface Carrying extends Omit<FetchTarget, 'topic' | 'partition'>, Hold
   readonly done: Promise<void>;
 }
 
-/** Kafka has another log than the one that was read; what both have in common ends at `offset`. */
-interface Parting {
-  offset: number;
-  log: string;
-  /** Of the last leader that wrote both. Where it is not known what they have in common, all of the log is carried. */
-  epoch: number | undefined;
-}
-
 /**
  * `found` is what the group has for the partition, and of which log; the bytes held are of `account`; everything ends with the
  * signal.
@@ -105,7 +97,6 @@ export function carryPartition(
 ): Carrying {
   const { partition, config, clock, counts, logger } = options;
   const { topic, chunk: limits } = config;
-  const outOfRange = createOutOfRange({ topic, partition }, options);
   const openTransaction = watchOpenTransaction({ topic, partition }, options);
   const changed = createWakeup();
   const foundProgress = decodeProgress(found.metadata);
@@ -116,6 +107,7 @@ export function carryPartition(
     { committed: found, log },
     { progress, epochs, commits: options.commits, signal },
   );
+  const parting = createLogParting({ topic, partition }, { ...options, topicId, epochs, offsets, signal });
   let state: Carrying['state'] = 'starting';
   let gatherer: Gatherer | undefined;
   let replayEnd: number | undefined;
@@ -123,8 +115,6 @@ export function carryPartition(
   let highWatermark: number | undefined;
   let isDraining = false;
   let isPressed = false;
-  let isAskingRange = false;
-  let parting: Parting | undefined;
 
   const notify = (): void => {
     changed.notify();
@@ -158,13 +148,13 @@ export function carryPartition(
       while (replayed.decodedTo < intent.end) {
         signal.throwIfAborted();
         if (isDraining) return undefined;
-        if (parting !== undefined) await leaveRest(replayed, intent.end, parting);
+        if (parting.isDue) await parting.leaveRest(replayed, intent.end);
         else if (replayed.position < intent.end) await changed.wait(signal);
         else await flushToEnd(replayed, intent.end);
       }
       await upload(replayed, rewriteChunk);
       counts.replayed();
-      return parting === undefined ? intent.end : await move(parting, intent.end);
+      return parting.isDue ? await parting.move(intent.end) : intent.end;
     } finally {
       replayEnd = undefined;
       leave();
@@ -176,21 +166,6 @@ export function carryPartition(
     await replayed.flush();
     if (replayed.position < end || replayed.decodedTo === end) return;
     throw new Error(`${topic}/${partition} is decoded to ${replayed.decodedTo}, not to ${end}`);
-  };
-
-  /** Nobody can make the rest of a promised chunk again: other records have its offsets. */
-  const leaveRest = async (replayed: Gatherer, end: number, from: Parting): Promise<void> => {
-    await replayed.flush();
-    const lostFrom = replayed.decodedTo;
-    if (lostFrom === end) return;
-    from.offset = Math.min(from.offset, lostFrom);
-    counts.lost(end - lostFrom);
-    logger.error(
-      { topic, partition, lostFrom, lostTo: end, lostOffsets: end - lostFrom },
-      'Kafka has lost records of a chunk that an earlier owner has promised: those that it had not stored are lost',
-    );
-    replayed.skipTo(end);
-    await replayed.flush();
   };
 
   const carryOn = async (start: number): Promise<void> => {
@@ -207,8 +182,8 @@ export function carryPartition(
         if (reason !== 'moved') counts.cut(reason);
         await upload(gathered, writeChunk);
       }
-      if (parting !== undefined) {
-        const from = await move(parting, gathered.chunkStart);
+      if (parting.isDue) {
+        const from = await parting.move(gathered.chunkStart);
         gathered = gather({ start: from, layout: config, log: offsets.log });
       }
       notify();
@@ -219,7 +194,6 @@ export function carryPartition(
     log: ofLog,
     ...range
   }: Pick<GathererOptions, 'start' | 'end' | 'layout'> & Pick<LogToCarry, 'log'>): Gatherer => {
-    parting = undefined;
     gatherer = createGatherer({
       ...range,
       partition: { topic, partition, log: ofLog },
@@ -238,7 +212,7 @@ export function carryPartition(
   const nextCut = async (): Promise<CutReason | 'moved' | 'drained'> => {
     for (;;) {
       signal.throwIfAborted();
-      if (parting !== undefined) return 'moved';
+      if (parting.isDue) return 'moved';
       const due = cutDueNow();
       if (due !== undefined) return due;
       if (isDraining) return 'drained';
@@ -279,38 +253,8 @@ export function carryPartition(
     if (intent !== undefined) counts.intent();
   };
 
-  /** All below `carriedTo` was carried. */
-  const move = async ({ offset, log: to, epoch }: Parting, carriedTo: number): Promise<number> => {
-    const start = epoch === undefined ? offset : Math.min(offset, carriedTo);
-    if (epoch !== undefined && start < carriedTo) {
-      const fields = { truncatedFrom: start, truncatedTo: carriedTo, truncatedOffsets: carriedTo - start };
-      logger.error(
-        { topic, partition, ...fields },
-        'Kafka has lost records that were carried, as in an unclean leader election: they stay where they are stored, and what has their offsets now is carried beside them',
-      );
-    }
-    await offsets.moveTo(start, to, epoch);
-    return start;
-  };
-
-  const resolveRange = async (current: Gatherer, leaderEpoch: number): Promise<void> => {
-    isAskingRange = true;
-    try {
-      const advice = await outOfRange.advise(current.position, signal);
-      if (advice.kind === 'skip') current.skipTo(Math.min(advice.to, replayEnd ?? advice.to));
-      if (advice.kind === 'move') {
-        parting = { offset: advice.to, log: cutOffLog(topicId, leaderEpoch), epoch: undefined };
-      }
-    } catch (error) {
-      if (!signal.aborted) throw error;
-    } finally {
-      isAskingRange = false;
-      notify();
-    }
-  };
-
   const appetite = (): FetchTarget['appetite'] => {
-    if (gatherer === undefined || isAskingRange || isDraining || parting !== undefined) return 'none';
+    if (gatherer === undefined || isDraining || parting.isAsking || parting.isDue) return 'none';
     if (gatherer.undecodedBytes >= options.maxUndecodedBytes) return 'none';
     if (replayEnd !== undefined) return gatherer.position < replayEnd ? 'urgent' : 'none';
     const { bytes = 0, buckets = 0 } = gatherer.facts ?? {};
@@ -321,16 +265,9 @@ export function carryPartition(
   const onAnswer = (answer: FetchedPartition, leaderEpoch: number): void => {
     ({ highWatermark } = answer);
     openTransaction.look(answer);
-    outOfRange.reset();
+    parting.reset();
     gatherer?.take(answer, leaderEpoch);
     if (answer.records.length > 0) notify();
-  };
-
-  const onDiverging = (diverging: DivergingEpoch, leaderEpoch: number): void => {
-    if (gatherer === undefined) return;
-    const offset = epochs.partingOffset(diverging, gatherer.position);
-    parting = { offset, log: cutOffLog(topicId, leaderEpoch), epoch: diverging.epoch };
-    notify();
   };
 
   return {
@@ -376,9 +313,13 @@ export function carryPartition(
     onLogEnd: (offset, askedAtMs) => progress.sawLogEnd(offset, askedAtMs),
     onAnswer,
     onOutOfRange: (leaderEpoch) => {
-      if (gatherer !== undefined) void resolveRange(gatherer, leaderEpoch);
+      if (gatherer !== undefined) void parting.onOutOfRange(gatherer, leaderEpoch, replayEnd).finally(notify);
     },
-    onDiverging,
+    onDiverging: (diverging, leaderEpoch) => {
+      if (gatherer === undefined) return;
+      parting.onDiverging(diverging, leaderEpoch, gatherer.position);
+      notify();
+    },
     mark: (markedMs) => progress.mark(markedMs),
     close: (closedMs) => progress.close(closedMs),
     check: () => {
