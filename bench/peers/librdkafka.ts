@@ -2,7 +2,7 @@ import { type PeerCodec, ZSTD_LEVEL } from '../peer.ts';
 
 /**
  * Settings of librdkafka (CONFIGURATION.md there) for all that are built on it. Its largest batch, 1,000,000 bytes of records,
- * is its default and the agent's. The linger is the agent's; with the default of 5 ms kcat's batches are smaller and cost more.
+ * is its default and about the agent's, and the linger is the agent's.
  */
 export function librdkafkaSettings(codec: PeerCodec): Record<string, string> {
   return {
