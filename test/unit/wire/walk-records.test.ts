@@ -47,6 +47,39 @@ test('offsets with gaps, as compaction leaves them', () => {
   expect(visitsOf(section, batch).map(([offset]) => offset)).toEqual([1002, 1009]);
 });
 
+test('numbers of every length, with and without headers, one after the other', () => {
+  const sizes = [0, 1, 63, 64, 8_191, 8_192, 1_048_570, 1_100_000];
+  const deltas = [0, 63, 64, 8_192, 1_048_576, 2 ** 40, -1, -8_193];
+  const records = sizes.flatMap((size, i) =>
+    [[], [{ key: 'a', value: null }]].map((headers, j) => ({
+      timestampDeltaMs: deltas[i]!,
+      offsetDelta: i * 300_000 + j,
+      key: i % 3 === 0 ? null : Buffer.alloc(size >> 4, 'k'),
+      value: i % 5 === 4 ? null : Buffer.alloc(size, i),
+      headers,
+    })),
+  );
+  const section = Buffer.alloc(records.reduce((sum, record) => sum + sizeOfRecord(record), 0));
+  let end = 0;
+  for (const record of records) end = writeRecord(section, end, record);
+  const batch = batchOf(records.length, { lastOffsetDelta: 8 * 300_000 });
+  const part = (from: number, to: number): Buffer | null => (from < 0 ? null : section.subarray(from, to));
+  const read = visitsOf(section, batch).map(([offset, time, k, kEnd, v, vEnd]) => [
+    offset! - 1000,
+    time! - TIME,
+    part(k!, kEnd!),
+    part(v!, vEnd!),
+  ]);
+  expect(read).toEqual(
+    records.map(({ offsetDelta, timestampDeltaMs, key, value }) => [
+      offsetDelta,
+      timestampDeltaMs,
+      key,
+      value,
+    ]),
+  );
+});
+
 describe('sections that no producer writes', () => {
   test.each([
     ['nothing at all', '', 1, 0],
@@ -86,26 +119,31 @@ describe('sections that no producer writes', () => {
     expect(() => visitsOf(fromHex('0c 00 02 00 01 01 00'), batch)).toThrow(/timestamp/);
   });
 
-  test('no flipped bit and no truncation ends in a crash or in positions outside the section', async () => {
-    const headers = [{ key: 'a', value: Buffer.from('b') }];
-    const fields = { timestampDeltaMs: 70, key: Buffer.from('key'), value: Buffer.alloc(80, 1), headers };
-    const section = Buffer.alloc(4 * sizeOfRecord({ ...fields, offsetDelta: 0 }));
-    let end = 0;
-    for (let offsetDelta = 0; offsetDelta < 4; offsetDelta++)
-      end = writeRecord(section, end, { ...fields, offsetDelta });
-    const walk = (bytes: Buffer) => () => {
-      for (const [, , ...positions] of visitsOf(bytes, batchOf(4))) {
-        expect(Math.min(...positions)).toBeGreaterThanOrEqual(-1);
-        expect(Math.max(...positions)).toBeLessThanOrEqual(bytes.length);
+  test.each([
+    ['with a header', [{ key: 'a', value: Buffer.from('b') }]],
+    ['without headers', []],
+  ])(
+    'no flipped bit and no truncation ends in a crash or in positions outside the section, %s',
+    async (_what, headers) => {
+      const fields = { timestampDeltaMs: 70, key: Buffer.from('key'), value: Buffer.alloc(80, 1), headers };
+      const section = Buffer.alloc(4 * sizeOfRecord({ ...fields, offsetDelta: 0 }));
+      let end = 0;
+      for (let offsetDelta = 0; offsetDelta < 4; offsetDelta++)
+        end = writeRecord(section, end, { ...fields, offsetDelta });
+      const walk = (bytes: Buffer) => () => {
+        for (const [, , ...positions] of visitsOf(bytes, batchOf(4))) {
+          expect(Math.min(...positions)).toBeGreaterThanOrEqual(-1);
+          expect(Math.max(...positions)).toBeLessThanOrEqual(bytes.length);
+        }
+      };
+      await forEachFlippedBit(section, 0, end, async () => {
+        expect(await codeOf(walk(section))).toMatch(/accepted|WIRE_CORRUPT/);
+      });
+      for (let length = 0; length < end; length++) {
+        expect(await codeOf(walk(section.subarray(0, length)))).toBe('WIRE_CORRUPT');
       }
-    };
-    await forEachFlippedBit(section, 0, end, async () => {
-      expect(await codeOf(walk(section))).toMatch(/accepted|WIRE_CORRUPT/);
-    });
-    for (let length = 0; length < end; length++) {
-      expect(await codeOf(walk(section.subarray(0, length)))).toBe('WIRE_CORRUPT');
-    }
-  });
+    },
+  );
 
   test('random bytes', async () => {
     await fc.assert(
