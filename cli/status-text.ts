@@ -1,5 +1,6 @@
 /** The state of an agent as lines for a terminal: what is furthest behind comes first. */
 import { z } from 'zod';
+import { printable } from '../shared/telemetry/human-lines.ts';
 
 const problem = z.object({ message: z.string(), at: z.string() });
 
@@ -58,7 +59,7 @@ export function statusLines(status: Status, options: { nowMs: number; all: boole
     `host ${host}, rack ${rack}, ${size(memoryBytes)} of ${size(memoryLimitBytes)} held`,
     ...pipelines.flatMap((pipeline) => ['', ...pipelineLines(pipeline, options)]),
     ...failed.flatMap(({ pipeline, reason }) => ['', `pipeline ${pipeline} has failed: ${reason}`]),
-  ];
+  ].map(printable);
 }
 
 function pipelineLines(pipeline: Pipeline, { nowMs, all }: Parameters<typeof statusLines>[1]): string[] {

@@ -14,9 +14,15 @@ import type { CommitQueue } from './chunk/commit-queue.ts';
 import { cutDue, type CutReason, MAX_BUCKETS } from './chunk/cut-policy.ts';
 import { createGatherer, type Gatherer, type GathererOptions } from './chunk/gatherer.ts';
 import { decodeIntent, type Intent } from './chunk/intent.ts';
-import type { Chunk } from './chunk/open-chunk.ts';
+import type { Chunk, ChunkObject } from './chunk/open-chunk.ts';
 import type { ReplayQueue } from './chunk/replay-queue.ts';
-import { type MarkedChunk, rewriteChunk, writeChunk, type WriteChunkOptions } from './chunk/write-chunk.ts';
+import {
+  type MarkedChunk,
+  nameInStore,
+  rewriteChunk,
+  writeChunk,
+  type WriteChunkOptions,
+} from './chunk/write-chunk.ts';
 import { bucketMarkers } from './complete/bucket-markers.ts';
 import { lateObjects } from './complete/late-objects.ts';
 import { createPartitionProgress } from './complete/partition-progress.ts';
@@ -238,7 +244,9 @@ export function carryPartition(
     const chunk = gathered.cut();
     uploading = { chunk, openedAtMs };
     const late = lateObjects(chunk, progress.committed.through);
-    const markers = hasFolders(chunk) ? bucketMarkers(chunk, late) : [];
+    const nameOf = (object: ChunkObject): Promise<string> =>
+      nameInStore(object, { store: options.store, signal });
+    const markers = hasFolders(chunk) ? await bucketMarkers(chunk, late, nameOf) : [];
     await write({ ...chunk, markers }, { ...options, commit, signal });
     uploading = undefined;
     account.add(-chunk.objectBytes);

@@ -53,7 +53,7 @@ export async function startTransporter(options: TransporterOptions): Promise<Run
   const random = options.random ?? Math.random;
   const registry = createRegistry();
   const metrics = createTransporterMetrics(registry);
-  const store = openStore(config, metrics);
+  const store = openStore(config, metrics, logger);
   await store.check();
 
   const cluster = openCluster(config.cluster, { logger, random });
@@ -133,12 +133,17 @@ export async function startTransporter(options: TransporterOptions): Promise<Run
   return { statusPort: statusServer?.port, close, done };
 }
 
-function openStore({ store }: TransporterConfig, metrics: TransporterMetrics): ObjectStore {
+function openStore({ store }: TransporterConfig, metrics: TransporterMetrics, logger: Logger): ObjectStore {
   if (store.type === 'local') return openLocalStore(store);
   return openS3Store(store, {
     requestEnded: (seconds) => metrics.uploadSeconds.observe(seconds),
     attemptFailed: (code) => metrics.uploadErrors.inc({ code }),
     slotsAllowed: (count) => metrics.uploadSlots.set(count),
+    conditionsUnknown: () =>
+      logger.warn(
+        { bucket: store.bucket },
+        'the store does not know If-None-Match (501): each object is looked for before it is stored',
+      ),
   });
 }
 

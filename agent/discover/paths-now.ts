@@ -17,8 +17,8 @@ export interface PathsNow {
   directories: string[];
   /** Paths that lead to something else, which has no lines: what it is. */
   others: { path: string; reason: string }[];
-  /** Paths that cannot be looked at, with the reason. */
-  refused: { path: string; reason: string }[];
+  /** Paths that cannot be looked at, with the reason; `forbidden` says that it is a person's decision, and may last. */
+  refused: { path: string; reason: string; forbidden: boolean }[];
 }
 
 const PERMISSION = 'permission denied; let the user of the agent read it';
@@ -27,8 +27,9 @@ function note(now: PathsNow, path: string, error: unknown): void {
   const code = errnoOf(error);
   if (code === 'ENOENT' || code === 'ENOTDIR') now.gone.push(path);
   else if (code === 'ELOOP') now.others.push({ path, reason: 'its symbolic link leads to itself' });
-  else if (code === 'EACCES' || code === 'EPERM') now.refused.push({ path, reason: PERMISSION });
-  else now.refused.push({ path, reason: String(error) });
+  else if (code === 'EACCES' || code === 'EPERM')
+    now.refused.push({ path, reason: PERMISSION, forbidden: true });
+  else now.refused.push({ path, reason: String(error), forbidden: false });
 }
 
 export async function lookAtPaths(fs: Pick<FileSystem, 'stat'>, paths: readonly string[]): Promise<PathsNow> {

@@ -50,6 +50,8 @@ export interface FileNames {
   lookLeftMs(): number;
   /** Monotonic time at which the last look at all globs began that has ended; -Infinity when there was none. */
   readonly scannedFromMs: number;
+  /** The last look at all globs saw all that they match, but for what is forbidden. */
+  readonly sawAll: boolean;
   /** Looks at all globs as soon as that is not too often. */
   scanSoon(): void;
   /** The file may have another name by now. */
@@ -100,6 +102,7 @@ export function createFileNames(options: FileNamesOptions): FileNames {
   let scannedFromMs = -Infinity;
   /** How long the last look at all globs took, or seemed to: the process may have been stopped meanwhile. */
   let scanTookMs = Infinity;
+  let sawAll = false;
   let lookedMs = -Infinity;
   let followed = 0;
 
@@ -236,10 +239,11 @@ export function createFileNames(options: FileNamesOptions): FileNames {
     }
   };
 
-  const lookAt = async (paths: Iterable<string>): Promise<void> => {
+  const lookAt = async (paths: Iterable<string>): Promise<PathsNow> => {
     const now = await lookAtPaths(fs, [...paths]);
     complain(now);
     await reconcile(now);
+    return now;
   };
 
   /** `all`: also the names that are known, which are otherwise looked at when they are due. */
@@ -251,10 +255,12 @@ export function createFileNames(options: FileNamesOptions): FileNames {
       const wanted = new Set(matched);
       const vanished = [...byName.keys()].filter((name) => !wanted.has(name));
       const paths = all ? matched : matched.filter((path) => !byName.has(path) && !refused.has(path));
-      await lookAt([...paths, ...vanished]);
+      const now = await lookAt([...paths, ...vanished]);
+      sawAll = now.refused.every(({ forbidden }) => forbidden);
       for (const path of refused) if (!wanted.has(path)) refused.delete(path);
       scannedFromMs = startedMs;
     } catch (error) {
+      sawAll = false;
       log.error('scan', { err: error }, `cannot look for log files: ${messageOf(error)}; trying again`);
     }
     const nowMs = clock.monotonicMs();
@@ -345,6 +351,9 @@ export function createFileNames(options: FileNamesOptions): FileNames {
     lookLeftMs: () => nextMs() - clock.monotonicMs(),
     get scannedFromMs() {
       return scannedFromMs;
+    },
+    get sawAll() {
+      return sawAll;
     },
     scanSoon: () => {
       scanDueMs = -Infinity;

@@ -73,7 +73,10 @@ export interface LogFiles {
   withWork(): LogFile[];
   /** Uses an open file, opening it if need be; undefined when that cannot be now. */
   use<T>(file: LogFile, work: (file: OpenLogFile) => Promise<T>): Promise<T | undefined>;
-  /** Opens a file for reading old bytes again; undefined when it cannot be found any more. Close it when done. */
+  /**
+   * Opens a file for reading old bytes again; undefined when it cannot be found any more. Close it when done. @throws when
+   * it cannot be looked for
+   */
   reopen(id: string): Promise<OpenFile | undefined>;
   close(): Promise<void>;
 }
@@ -434,7 +437,13 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     pollLeftMs: () => Math.min(attention.nextMs, displaced.nextMs, seen.nextMs) - clock.monotonicMs(),
     withWork: () => attention.withWork(files),
     use: (file, work) => access.use(file, (open) => (open.changed ? Promise.resolve(undefined) : work(open))),
-    reopen: (id) => reopenFile(id, { fs, openFiles, files, remembered: journal.state.files }),
+    reopen: async (id) => {
+      const found = await reopenFile(id, { fs, openFiles, files, remembered: journal.state.files });
+      // It may be in a directory that has another name by now.
+      if (found === undefined && !names.sawAll)
+        throw new Error('not all that the globs match can be looked at');
+      return found;
+    },
     close: async () => {
       names.close();
       for (const file of files.values()) {

@@ -27,9 +27,12 @@ export function humanLine(line: string): string {
   return `${[`${time} ${level} ${component}${textOf(entries.get('msg'))}`, ...rest].join('  ')}\n`;
 }
 
-/** File names and broker messages may hold anything: what would move the cursor or start a line is shown, not sent. */
 function textOf(value: unknown): string {
-  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
+  return printable(typeof value === 'string' ? value : (JSON.stringify(value) ?? ''));
+}
+
+/** File names and broker messages may hold anything: what would move the cursor or start a line is shown, not sent. */
+export function printable(text: string): string {
   return text.replaceAll(
     /\p{Cc}/gu,
     (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`,

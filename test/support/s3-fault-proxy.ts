@@ -141,6 +141,15 @@ export const emptySuccess: Fault = ({ response }) => {
   response.writeHead(200, { 'content-length': 0 }).end();
 };
 
+/** Makes of the store an older one, which knows no conditional writes. */
+export function strikeConditions(proxy: Pick<S3FaultProxy, 'strike'>): void {
+  proxy.strike({
+    name: 'no conditions',
+    fault: refuse(501, 'NotImplemented'),
+    matches: ({ headers }) => 'if-none-match' in headers,
+  });
+}
+
 export async function startS3FaultProxy(target: string): Promise<S3FaultProxy> {
   const requests: S3Request[] = [];
   const rules: FaultRule[] = [];

@@ -1,4 +1,4 @@
-/** A network between an agent and a broker, on loopback, that fails as networks do. */
+/** A network between an agent or a transporter and a broker, on loopback, that fails as networks do. */
 import net from 'node:net';
 import { LOOPBACK } from '../../scripts/stack/ports.ts';
 import { waitFor } from './wait-for.ts';
@@ -24,6 +24,10 @@ export interface TcpProxy {
   loseAnswers(times: number): void;
   /** Answers that are still to be lost. */
   readonly answersToLose: number;
+  /** A bit turns in these bytes, when they come from the broker for the first time. */
+  turnBitOf(bytes: Buffer): void;
+  /** Bits that are still to turn. */
+  readonly bitsToTurn: number;
   /** The next Produce request breaks off in the middle, with its connection. */
   cutRequest(): void;
   /** Connections that are open now keep their Produce requests, and what comes behind them, until they are released. */
@@ -80,6 +84,16 @@ export async function tcpProxy(port: number, targetPort: number): Promise<TcpPro
   let hangsNew = false;
   let answersToLose = 0;
   let cutsRequest = false;
+  const toTurn = new Set<Buffer>();
+
+  const turnBits = (chunk: Buffer): void => {
+    for (const bytes of toTurn) {
+      const at = chunk.indexOf(bytes);
+      if (at < 0) continue;
+      toTurn.delete(bytes);
+      chunk[at]! ^= 1;
+    }
+  };
 
   /** Whether a Produce request begins in `chunk`. */
   const beginsProduce = (connection: Connection, chunk: Buffer): boolean => {
@@ -160,6 +174,7 @@ export async function tcpProxy(port: number, targetPort: number): Promise<TcpPro
         client.write(chunk.subarray(0, some), connection.destroy);
         return;
       }
+      turnBits(chunk);
       client.write(chunk);
     });
   });
@@ -183,6 +198,12 @@ export async function tcpProxy(port: number, targetPort: number): Promise<TcpPro
     },
     loseAnswers: (times) => {
       answersToLose += times;
+    },
+    turnBitOf: (bytes) => {
+      toTurn.add(bytes);
+    },
+    get bitsToTurn() {
+      return toTurn.size;
     },
     cutRequest: () => {
       cutsRequest = true;

@@ -80,6 +80,8 @@ export function createGatherer(options: GathererOptions): Gatherer {
   const suspects = new Set<number>();
   /** Answers in which a batch behind the end came next. No checksum covers its offset, so it is believed when it comes again. */
   let looksPastEnd = 0;
+  /** The last answer was not taken: its batches contradict each other, and no checksum covers their offsets. */
+  let isInDoubt = false;
 
   const startJob = (): void => {
     if (waitingFrom === position) return;
@@ -156,6 +158,8 @@ export function createGatherer(options: GathererOptions): Gatherer {
 
   const take = (answer: FetchedPartition, leaderEpoch = Infinity): void => {
     const taken = takeBatches(answer, position, options.end);
+    isInDoubt = taken.isInDoubt && !isInDoubt;
+    if (isInDoubt) return;
     // No checksum covers them: -1 and what cannot be is not asked about.
     for (const start of taken.epochs)
       if (start.epoch >= 0 && start.epoch <= leaderEpoch) options.epochs.note(start);
@@ -190,7 +194,7 @@ export function createGatherer(options: GathererOptions): Gatherer {
       return waitingBytes + decodingBytes;
     },
     get isSecondLook() {
-      return suspects.size > 0 || looksPastEnd === 1;
+      return suspects.size > 0 || looksPastEnd === 1 || isInDoubt;
     },
     get facts() {
       if (position === chunk.start) return undefined;

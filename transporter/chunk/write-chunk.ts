@@ -44,9 +44,22 @@ export async function rewriteChunk(chunk: MarkedChunk, options: WriteChunkOption
   await storeObjects(await missingOf(chunk.markers, options), chunk, options);
   await storeObjects(await missingOf(chunk.objects, options), chunk, options);
   // Behind the upload, when the store is known to answer; the intent is there until all is done.
-  const all = [...chunk.markers, ...chunk.objects];
-  await Promise.all(all.map(({ name }) => options.store.abortUnfinished(name)));
+  const names = [...chunk.markers, ...chunk.objects].flatMap(({ name, spareName }) => [name, spareName]);
+  await Promise.all(names.map((name) => options.store.abortUnfinished(name)));
   await options.commit(chunk.end);
+}
+
+/**
+ * The name that an object of the chunk has or will have, as the store is now. That the other one is taken or freed between
+ * this and the put needs a zombie of another topic, or somebody who deletes objects, in this very moment.
+ * @throws the signal's reason
+ */
+export async function nameInStore(
+  object: ChunkObject,
+  { store, signal }: { store: Pick<PatientStore, 'describe'>; signal: AbortSignal },
+): Promise<string> {
+  const found = await store.describe(object.name, signal);
+  return found === undefined || isOfChunk(found, object) ? object.name : object.spareName;
 }
 
 async function missingOf(

@@ -6,25 +6,39 @@ import { bucketFolder } from './bucket-folder.ts';
 /** How many records a marker stands for, and where they are, in its metadata: `_SUCCESS` counts them. */
 export const QUARANTINED_RECORDS = 'skald-quarantined-records';
 
-/** `_LATE-…` for each of the objects that came too late, and `_QUARANTINE-…` for the records that were refused. */
-export function bucketMarkers(chunk: Chunk, late: readonly ChunkObject[]): ChunkObject[] {
+/**
+ * `_LATE-…` for each of the objects that came too late, and `_QUARANTINE-…` for the records that were refused. `nameOf` is
+ * asked under which name an object is stored, or will be.
+ */
+export async function bucketMarkers(
+  chunk: Chunk,
+  late: readonly ChunkObject[],
+  nameOf: (object: ChunkObject) => Promise<string>,
+): Promise<ChunkObject[]> {
   const quarantine = chunk.objects.filter(({ quarantinedIn }) => quarantinedIn !== undefined);
-  return [
-    ...late.map((object) => markerOf(chunk, object, { kind: 'LATE', label: object.bucketLabel! })),
-    ...quarantine.map((object) =>
-      markerOf(chunk, object, { kind: 'QUARANTINE', label: object.quarantinedIn! }),
-    ),
+  const marked = [
+    ...late.map((object) => ({ object, kind: 'LATE' as const, label: object.bucketLabel! })),
+    ...quarantine.map((object) => ({ object, kind: 'QUARANTINE' as const, label: object.quarantinedIn! })),
   ];
+  return Promise.all(
+    marked.map(async (one) => markerOf(chunk, { ...one, storedAs: await nameOf(one.object) })),
+  );
+}
+
+interface Marked {
+  object: ChunkObject;
+  kind: 'LATE' | 'QUARANTINE';
+  label: string;
+  storedAs: string;
 }
 
 function markerOf(
   { topic, partition, start, layout }: Chunk,
-  { name, records: carried, metadata }: ChunkObject,
-  { kind, label }: { kind: 'LATE' | 'QUARANTINE'; label: string },
+  { object: { records: carried, metadata }, kind, label, storedAs }: Marked,
 ): ChunkObject {
   const refused = metadata[QUARANTINED_RECORDS];
   const content = {
-    object: name,
+    object: storedAs,
     records: refused === undefined ? carried : Number(refused),
     firstOffset: Number(metadata['skald-first-offset']),
     lastOffset: Number(metadata['skald-last-offset']),

@@ -94,7 +94,8 @@ export async function decodeRange(job: DecodeJob): Promise<DecodedRange> {
       // Formatting overwrites the section in place; the fetched bytes must stay as they are for the
       // quarantine.
       const own = section.buffer === recordSet.buffer ? new Uint8Array(section) : section;
-      formatter.addBatch(own, header);
+      // Markers come along when a broker answers with more than the high watermark that it names.
+      if (!header.isControl) formatter.addBatch(own, header);
       expectedOffset = header.lastOffset + 1;
     } catch (error) {
       if (!isSkaldError(error)) throw error;

@@ -5,6 +5,7 @@ import {
   type BatchSpan,
   readBatchHeader,
   readBatchOffsets,
+  verifyBatch,
 } from '../../shared/wire/record-batch.ts';
 import { splitRecordSet } from '../../shared/wire/split-record-set.ts';
 import { JOB_BYTES } from '../decode/decode-range.ts';
@@ -19,6 +20,11 @@ export interface TakenBatches {
   isPastEnd: boolean;
   /** Where leaders changed, of all that was passed. */
   epochs: EpochStart[];
+  /**
+   * The offsets of a batch contradict those of the others, or of the fetch, or the epochs of leaders go back: the batch may be
+   * wrong, or those before it.
+   */
+  isInDoubt: boolean;
 }
 
 /** Some of the batches, about JOB_BYTES of them. */
@@ -34,8 +40,8 @@ export interface TakenPiece {
  * nothing from `endOffset` on. The first batch may begin before `fetchOffset` and the last one may end after
  * `endOffset`: the decoder cuts them.
  *
- * The bytes are copied, so that the answer, which holds many partitions, can be freed. Nothing is verified
- * here: a batch whose header makes no sense is taken along for the decoder to judge, and the next offset is
+ * The bytes are copied, so that the answer, which holds many partitions, can be freed. Only what is left out
+ * is verified here: a batch whose header makes no sense is taken along for the decoder to judge, and the next offset is
  * then behind it, if it says where that is, or else the base offset of the batch after it.
  * @throws SkaldError WIRE_CORRUPT when the lengths make no sense from the first batch on
  */
@@ -52,6 +58,7 @@ export function takeBatches(
   let nextOffset = fetchOffset;
   let isPastEnd = false;
   const epochs: EpochStart[] = [];
+  let isInDoubt = false;
 
   const keep = (span: BatchSpan): void => {
     kept.push(span);
@@ -72,6 +79,7 @@ export function takeBatches(
     const header = unlessRefused(() => readBatchHeader(records, span, bounds));
     const place = header ?? unlessRefused(() => readBatchOffsets(records, span, bounds));
     if (place === undefined) {
+      isInDoubt = true;
       // One offset on is the least that makes progress; the base offset of the batch behind it corrects it.
       nextOffset += 1;
       keep(span);
@@ -79,15 +87,24 @@ export function takeBatches(
     }
     isPastEnd = place.baseOffset >= endOffset;
     if (isPastEnd) break;
-    if (place.lastOffset < fetchOffset) continue;
+    if (place.lastOffset < fetchOffset) {
+      isInDoubt = true;
+      continue;
+    }
     nextOffset = Math.min(place.lastOffset + 1, endOffset);
-    if (header !== undefined && header.leaderEpoch !== (epochs.at(-1)?.epoch ?? -1))
+    const epochBefore = epochs.at(-1)?.epoch ?? -1;
+    if (header !== undefined && header.leaderEpoch !== epochBefore) {
       epochs.push({ epoch: header.leaderEpoch, offset: header.baseOffset });
-    if (header !== undefined && (isAborted(header) || header.isControl || header.recordCount === 0)) continue;
+      if (header.leaderEpoch < epochBefore) isInDoubt = true;
+    }
+    const hasNothing =
+      header !== undefined && (isAborted(header) || header.isControl || header.recordCount === 0);
+    // A turned bit makes any batch look as if it had nothing; the decoder gets it then, and refuses it.
+    if (hasNothing && unlessRefused(() => verifyBatch(records, span)) !== undefined) continue;
     keep(span);
   }
   closePiece();
-  return { pieces, nextOffset, isPastEnd, epochs };
+  return { pieces, nextOffset, isPastEnd, epochs, isInDoubt };
 }
 
 /** All batches up to the first length that makes no sense; with none before it, that is an error. */

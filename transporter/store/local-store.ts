@@ -83,9 +83,12 @@ export function openLocalStore(config: LocalStoreConfig): ObjectStore {
     },
     abortUnfinished: async (key) => {
       const file = fileOf(key);
+      const prefixes = [file, metadataName(file)].map(partPrefix);
       const names = await readdir(dirname(file)).catch(() => []); // no folder, nothing unfinished in it
-      for (const name of names.filter((found) => found.startsWith(partPrefix(file)))) {
-        await rm(join(dirname(file), name), { force: true });
+      for (const name of names) {
+        if (prefixes.some((prefix) => name.startsWith(prefix))) {
+          await rm(join(dirname(file), name), { force: true });
+        }
       }
     },
     close: () => Promise.resolve(),

@@ -10,7 +10,12 @@ import { partRanges, sliceOf, totalBytes } from './part-ranges.ts';
 import { checksumOf, checksumOfParts, confirmStored, uploadIdOf } from './s3-answer.ts';
 import type { S3Requests } from './s3-requests.ts';
 
-export interface MultipartUpload {
+/** Whether a write replaces what has the name. Some stores answer 501 NotImplemented to it. */
+export interface WriteCondition {
+  IfNoneMatch?: '*';
+}
+
+export interface MultipartUpload extends WriteCondition {
   /** Bucket, Key, and how the object is stored. */
   object: Omit<CreateMultipartUploadCommandInput, 'ChecksumAlgorithm'> & { Bucket: string; Key: string };
   parts: readonly Uint8Array[];
@@ -35,7 +40,7 @@ export async function putInParts(requests: S3Requests, upload: MultipartUpload):
       Key,
       UploadId,
       MultipartUpload: { Parts },
-      IfNoneMatch: '*',
+      ...(upload.IfNoneMatch !== undefined && { IfNoneMatch: upload.IfNoneMatch }),
     });
     await requests.run(
       {

@@ -13,6 +13,8 @@ export interface S3Observer {
   attemptFailed?: (code: ErrorCode) => void;
   /** How many requests may run at once from now on. */
   slotsAllowed?: (count: number) => void;
+  /** The store refuses `If-None-Match`: from now on objects are looked for before they are stored. Said once. */
+  conditionsUnknown?: () => void;
 }
 
 export interface S3Request<T> {

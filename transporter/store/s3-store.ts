@@ -3,13 +3,14 @@ import {
   HeadObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
+  S3ServiceException,
   type StorageClass,
 } from '@aws-sdk/client-s3';
 import type { S3StoreConfig } from '../../shared/config/store-config.ts';
 import type { Listing, ObjectStore, PutOptions } from './object-store.ts';
 import { sliceOf, totalBytes } from './part-ranges.ts';
 import { checksumOf, confirmedPage, confirmStored } from './s3-answer.ts';
-import { abortUploads, putInParts } from './s3-multipart.ts';
+import { abortUploads, putInParts, type WriteCondition } from './s3-multipart.ts';
 import { openS3Requests, type S3Observer } from './s3-requests.ts';
 
 /**
@@ -23,20 +24,22 @@ export function openS3Store(config: S3StoreConfig, observer: S3Observer = {}): O
   const requests = openS3Requests(config, observer);
   const howStored = fieldsOf(config);
   const underWay = new Set<Promise<unknown>>();
+  /** Until the store has shown that it does not know conditional writes. */
+  let hasConditions = true;
 
   const create = async (
     Key: string,
     parts: readonly Uint8Array[],
-    { contentType, metadata, signal }: PutOptions,
+    { contentType, metadata, signal, ...condition }: PutOptions & WriteCondition,
   ): Promise<void> => {
     const object = { ...howStored, Bucket, Key, ContentType: contentType, Metadata: { ...metadata } };
     if (totalBytes(parts) >= config.multipartThresholdBytes) {
-      await putInParts(requests, { object, parts, partBytes, signal });
+      await putInParts(requests, { object, parts, partBytes, signal, ...condition });
       return;
     }
     const Body = sliceOf(parts, 0, totalBytes(parts));
     const checksum = checksumOf(Body);
-    const command = new PutObjectCommand({ ...object, Body, ChecksumCRC32C: checksum, IfNoneMatch: '*' });
+    const command = new PutObjectCommand({ ...object, Body, ChecksumCRC32C: checksum, ...condition });
     const where = { key: Key };
     await requests.run(
       {
@@ -88,11 +91,26 @@ export function openS3Store(config: S3StoreConfig, observer: S3Observer = {}): O
     return listing;
   };
 
+  /** Between the look and the put another writer may come; decision 11 says what that costs. */
+  const lookAndCreate: ObjectStore['put'] = async (key, parts, options) => {
+    const found = await describe(key, options.signal);
+    if (found === undefined) await create(key, parts, options);
+    return found;
+  };
+
   const put: ObjectStore['put'] = async (key, parts, options) => {
+    if (!hasConditions) return lookAndCreate(key, parts, options);
     try {
-      await create(key, parts, options);
+      await create(key, parts, { ...options, IfNoneMatch: '*' });
       return undefined;
     } catch (error) {
+      if (isNotImplemented(error)) {
+        const found = await lookAndCreate(key, parts, options);
+        // It was the condition, then, and not something else that this store does not know.
+        if (hasConditions) observer.conditionsUnknown?.();
+        hasConditions = false;
+        return found;
+      }
       // `If-None-Match: *` was not met. Source: docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
       if (sdkErrorName(error) !== 'PreconditionFailed') throw error;
       const found = await describe(key, options.signal);
@@ -119,6 +137,12 @@ export function openS3Store(config: S3StoreConfig, observer: S3Observer = {}): O
       requests.close();
     },
   };
+}
+
+/** By status: gateways answer without S3's error code. */
+function isNotImplemented(error: unknown): boolean {
+  if (!(error instanceof Error) || !(error.cause instanceof S3ServiceException)) return false;
+  return error.cause.$metadata.httpStatusCode === 501;
 }
 
 function sdkErrorName(error: unknown): string | undefined {

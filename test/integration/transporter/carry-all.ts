@@ -27,7 +27,10 @@ export async function startCarrying(topic: string, options: Partial<TransporterF
   startSkald(['transporter', '-c', await transporterFile(directory, 'worker', file)]);
   return {
     isDone: (): Promise<unknown> =>
-      waitFor(() => isCarried(group, topic), { timeoutMs: 90_000, what: 'everything is committed' }),
+      waitFor(() => isCarried(group, topic, options.stack?.bootstrap), {
+        timeoutMs: 90_000,
+        what: 'everything is committed',
+      }),
     metrics: async (): Promise<string> => (await fetch(`http://127.0.0.1:${port}/metrics`)).text(),
     stored: async () => storedRecords(await readS3Objects(prefix)),
   };

@@ -10,7 +10,7 @@ import { freshTopic } from '../../support/shared-stack.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 import { uniqueName } from '../../support/unique-name.ts';
 import { waitFor } from '../../support/wait-for.ts';
-import { isCarried, kafka, readObjects, transporterFile } from './transporter-files.ts';
+import { committedOffsets, isCarried, kafka, readObjects, transporterFile } from './transporter-files.ts';
 
 const PATIENCE_MS = 90_000;
 const TIMESTAMP_MS = Date.parse('2026-07-31T12:00:00Z');
@@ -52,6 +52,7 @@ it.skipIf(!mayMount())(
       waitFor(() => isCarried(group, topic), { timeoutMs: PATIENCE_MS, what: 'everything is committed' });
 
     await mkdir(folder);
+    const objects = join(folder, 'logs', topic, 'dt=2026-07-31', 'hr=12');
     const filler = join(disk, 'filler');
     const killed = startSkald(['transporter', '-c', file]);
     await produce();
@@ -63,8 +64,15 @@ it.skipIf(!mayMount())(
     killed.signal('SIGKILL');
     await killed.exited();
     await rm(filler);
+    // What a worker leaves that is killed while it writes an object, or its metadata.
+    const [promised] = await committedOffsets(group, topic);
+    const name = `0-${promised!.offset}.log`;
+    await writeFile(join(objects, `.${name}.part-7d0c9a4e`), 'half an object');
+    await writeFile(join(objects, `..${name}.meta.json.part-7d0c9a4e`), '{"skald-');
     startSkald(['transporter', '-c', file]);
     await carried();
+    expect(await readdir(objects)).toContain(name);
+    expect((await readdir(objects)).filter((file) => file.includes('.part-'))).toEqual([]);
 
     execFileSync('mount', ['-o', 'remount,ro', disk]);
     await produce();

@@ -20,6 +20,7 @@ import {
   type S3Operation,
   silence,
   stallBody,
+  strikeConditions,
 } from '../../support/s3-fault-proxy.ts';
 import { sharedS3Client, sharedS3FaultProxy, unfinishedUploads } from '../../support/shared-s3.ts';
 import { freshPrefix, freshTopic, sharedStack } from '../../support/shared-stack.ts';
@@ -187,6 +188,35 @@ it('carries each record once through every fault at every step of a put and of a
   expect(proxy.requests.filter(({ fault }) => fault !== undefined)).toHaveLength(rules + 3);
   worker.signal('SIGTERM');
   expect(await worker.exited()).toMatchObject({ code: 0 });
+}, 240_000);
+
+it('a store knows no If-None-Match, and a worker is killed when it has stored an object: each record once', async () => {
+  const proxy = await sharedS3FaultProxy();
+  const { produce, start, carried, count } = await stage({ proxy, partitions: 2 });
+  await produce(0, 64);
+  const killed = start();
+  const killing: Fault = async ({ pass }) => {
+    await pass();
+    killed.signal('SIGKILL');
+  };
+  proxy.strike({
+    name: 'killed behind the put',
+    operation: 'PutObject',
+    matches: ({ headers }) => !('if-none-match' in headers),
+    fault: killing,
+    times: 1,
+  });
+  strikeConditions(proxy);
+  await killed.exited();
+  expect(killed.stderr()).not.toContain('If-None-Match'); // it had no answer to say so
+  await produce(1, 64);
+  const worker = start();
+  await carried();
+  expect(await count()).toEqual(EACH_ONCE);
+  expect(worker.stderr().match(/does not know If-None-Match/g)).toHaveLength(1);
+  await produce(0, 64);
+  await carried();
+  expect(await count()).toEqual(EACH_ONCE);
 }, 240_000);
 
 it('a bucket vanishes while records flow and comes back: said once, fetching stops, nothing is lost', async () => {

@@ -1,5 +1,5 @@
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { CreateMultipartUploadCommand, HeadObjectCommand } from '@aws-sdk/client-s3';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { S3StoreConfig } from '../../../shared/config/store-config.ts';
@@ -10,8 +10,10 @@ import {
   type Fault,
   flipBit,
   refuse,
+  reset,
   silence,
   stallBody,
+  strikeConditions,
 } from '../../support/s3-fault-proxy.ts';
 import { sharedS3Client, sharedS3FaultProxy, unfinishedUploads } from '../../support/shared-s3.ts';
 import { freshPrefix, sharedStack } from '../../support/shared-stack.ts';
@@ -19,6 +21,8 @@ import { tempDir } from '../../support/temp-dir.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 const MIB = 1024 * 1024;
+/** What S3 lists at once at most: docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html */
+const PAGE = 1_000;
 const signal = new AbortController().signal;
 const options = { contentType: 'application/zstd', metadata: { 'skald-records': '12' }, signal };
 
@@ -86,6 +90,73 @@ describe('openS3Store', () => {
     expect(await store.put(key, frames.toReversed(), other)).toEqual(options.metadata);
     expect((await stored(key)).equals(Buffer.concat(frames))).toBe(true);
     expect(await unfinishedUploads(key)).toEqual([]);
+  });
+
+  it('lists a folder of more objects than the store puts on one page, with the folders below it', async () => {
+    const folder = `${freshPrefix()}/hr=11/`;
+    const proxy = await sharedS3FaultProxy();
+    const store = open({ endpoint: proxy.endpoint });
+    expect(await store.list(folder, signal)).toEqual({ objects: [], folders: [] });
+    const keys = Array.from({ length: PAGE + 5 }, (_, i) => `${folder}${String(i).padStart(4, '0')}.log`);
+    // Behind and below, among and beside them.
+    const others = [`${folder}0500.d/deeper/a`, `${folder}zz/b`, `${folder.slice(0, -1)}b/c`];
+    // As files, which objects of this store are: a thousand puts would take it half a minute.
+    for (const key of [...keys, ...others]) {
+      const file = join(sharedStack().objectsDir, sharedStack().s3.bucket, key);
+      await mkdir(dirname(file), { recursive: true });
+      await writeFile(file, key);
+    }
+    proxy.strike({ name: 'one page is lost', operation: 'other', fault: reset, times: 1 });
+    const before = proxy.requests.length;
+    const { objects, folders } = await store.list(folder, signal);
+    expect(objects.map(({ key }) => key).toSorted()).toEqual(keys);
+    expect(objects.every(({ key, bytes }) => bytes === key.length)).toBe(true);
+    expect(folders.toSorted()).toEqual(['0500.d', 'zz']);
+    expect(proxy.requests.slice(before).map(({ fault }) => fault)).toEqual([
+      'one page is lost',
+      undefined,
+      undefined,
+    ]);
+  });
+
+  it('looks before it stores where the store knows no If-None-Match, which is said once', async () => {
+    const prefix = freshPrefix();
+    const [small, large] = [`${prefix}/small`, `${prefix}/large`];
+    const proxy = await sharedS3FaultProxy();
+    strikeConditions(proxy);
+    const conditionsUnknown = vi.fn<() => void>();
+    const store = open({ endpoint: proxy.endpoint }, { conditionsUnknown });
+    const frames = Array.from({ length: 17 }, (_, i) => Buffer.alloc(MIB, i));
+    expect(await store.put(large, frames, options)).toBeUndefined();
+    expect(conditionsUnknown).toHaveBeenCalledOnce();
+    const refused = proxy.requests.filter(({ fault }) => fault !== undefined).length;
+    expect(await store.put(small, [Buffer.from('first')], options)).toBeUndefined();
+    const other = { ...options, metadata: { 'skald-records': '7' } };
+    for (const key of [small, large])
+      expect(await store.put(key, [Buffer.from('second')], other)).toEqual(options.metadata);
+    expect((await stored(small)).toString()).toBe('first');
+    expect((await stored(large)).equals(Buffer.concat(frames))).toBe(true);
+    expect(conditionsUnknown).toHaveBeenCalledOnce();
+    // It does not ask in vain again, and what it had begun to find out is dropped.
+    expect(proxy.requests.filter(({ fault }) => fault !== undefined)).toHaveLength(refused);
+    expect(await unfinishedUploads(prefix)).toEqual([]);
+  });
+
+  it('keeps the condition where something else is not implemented, and says what the store says', async () => {
+    const key = `${freshPrefix()}/a`;
+    const proxy = await sharedS3FaultProxy();
+    const fault = refuse(501, 'NotImplemented');
+    const lift = proxy.strike({ name: 'no tags', operation: 'PutObject', fault });
+    const conditionsUnknown = vi.fn<() => void>();
+    const store = open({ endpoint: proxy.endpoint }, { conditionsUnknown });
+    await expect(store.put(key, [Buffer.from('x')], options)).rejects.toMatchObject({
+      code: 'STORE_FAILED',
+      message: expect.stringContaining('HTTP 501, NotImplemented'),
+    });
+    lift();
+    await store.put(key, [Buffer.from('x')], options);
+    expect(proxy.requests.at(-1)?.headers['if-none-match']).toBe('*');
+    expect(conditionsUnknown).not.toHaveBeenCalled();
   });
 
   it('drops the unfinished upload of a dead owner under one name only', async () => {

@@ -26,19 +26,21 @@ const successSchema = z.object({
   ),
 });
 
+const markerSchema = z.object({ object: z.string() });
+
 /** The finished hours of a world: names of `_SUCCESS` objects. */
 export function successNames(store: Pick<SimStore, 'stored'>): string[] {
   return [...store.stored.keys()].filter((name) => name.endsWith('/_SUCCESS'));
 }
 
-/** In words; empty when every `_SUCCESS` is true, and what it does not list is marked as late. */
+/** In words; empty when every `_SUCCESS` and every marker is true, and what `_SUCCESS` does not list is marked as late. */
 export function completenessProblems(
   produced: readonly ProducedRecord[],
   store: SimStore,
   deleted: ReadonlySet<string>,
 ): string[] {
   const kept = produced.filter(({ text }) => !deleted.has(text));
-  return successNames(store).flatMap((name) => {
+  const ofBuckets = successNames(store).flatMap((name) => {
     const [, day, hour] = /dt=(.*)\/hr=(.*)\/_SUCCESS$/.exec(name)!;
     const startMs = Date.parse(`${day}T${hour}:00:00Z`);
     const folder = name.slice(0, -'_SUCCESS'.length);
@@ -53,6 +55,22 @@ export function completenessProblems(
     if (success.end !== new Date(startMs + HOUR_MS).toISOString())
       problems.push(`says that it ends at ${success.end}`);
     return problems.map((problem) => `${name} ${problem}`);
+  });
+  return [...ofBuckets, ...markerProblems(store, deleted)];
+}
+
+/**
+ * When everything is stored, a marker names an object of its own chunk; or one that is not there, when Kafka has deleted
+ * all of its records after the marker was stored.
+ */
+function markerProblems({ stored }: SimStore, deleted: ReadonlySet<string>): string[] {
+  return [...stored].flatMap(([name, { content, metadata }]) => {
+    if (!/\/_(LATE|QUARANTINE)-[^/]*$/.test(name)) return [];
+    const { object } = markerSchema.parse(JSON.parse(content.toString()));
+    const named = stored.get(object);
+    if (named === undefined && deleted.size > 0) return [];
+    if (named?.metadata['skald-chunk'] === metadata['skald-chunk']) return [];
+    return [`${name} names ${object}, which ${named === undefined ? 'is not there' : 'is of another chunk'}`];
   });
 }
 

@@ -12,6 +12,7 @@ import {
   LAST_OFFSET_DELTA_AT,
   LEADER_EPOCH_AT,
   RECORD_COUNT_AT,
+  sealBatch,
 } from '../../../shared/wire/record-batch.ts';
 import { between } from '../support/random.ts';
 
@@ -95,6 +96,7 @@ function appendMarker(partition: SimPartition, like: Buffer): void {
   bytes.writeInt16BE(CONTROL | TRANSACTIONAL, ATTRIBUTES_AT);
   bytes.writeInt32BE(0, LAST_OFFSET_DELTA_AT);
   bytes.writeInt32BE(1, RECORD_COUNT_AT);
+  sealBatch(bytes, { producerId: -1n, producerEpoch: -1, baseSequence: -1 });
   partition.batches.push({ baseOffset: partition.end, lastOffset: partition.end, bytes, texts: [] });
   partition.end += 1;
 }

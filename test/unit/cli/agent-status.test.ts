@@ -117,6 +117,19 @@ test('each file with what is not acknowledged of it, the furthest behind first',
   expect(out).toEqual(LINES);
 });
 
+test('a name with line breaks and escape sequences stays on its line, and moves no cursor', () => {
+  const path = '/logs/a\nb\u001b[2J\u009b.log';
+  const troubled = [{ path, message: `cannot carry ${path}`, at: '2026-01-01T00:04:30.000Z' }];
+  const status = statusSchema.parse({
+    ...STATUS,
+    pipelines: [someStatus({ files: [someFile({ path })], troubled })],
+  });
+  const lines = statusLines(status, { nowMs: NOW_MS, all: false });
+  const shown = String.raw`/logs/a\u000ab\u001b[2J\u009b.log`;
+  expect(lines.join('')).not.toMatch(/\p{Cc}/u);
+  expect(lines.filter((line) => line.includes(shown))).toHaveLength(2);
+});
+
 describe('ten thousand files', () => {
   const files = Array.from({ length: 10_000 }, (_, n) => {
     const lag = n < 30 ? { lagBytes: 10, lagSeconds: n } : {};

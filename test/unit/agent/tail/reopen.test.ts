@@ -62,13 +62,36 @@ test('a file that is deleted, or moved to another directory, while it is followe
 test('a file that is gone after a restart, and an id that was never given', async () => {
   const { f, log, id } = await setUp();
   await f.restart(() => unlink(log));
+  await f.scan();
   expect(await f.files.reopen(id)).toBeUndefined();
   expect(await f.files.reopen('fd-1-999')).toBeUndefined();
+});
+
+test('a file whose directory was renamed, while the globs cannot be looked at: not gone until they were', async () => {
+  let failing = false;
+  const glob: FileSystem['glob'] = (...globs) =>
+    failing
+      ? Promise.reject(Object.assign(new Error('EMFILE'), { code: 'EMFILE' }))
+      : nodeFileSystem.glob(...globs);
+  const directory = await tempDir();
+  await mkdir(join(directory, 'a'));
+  await writeFile(join(directory, 'a', 'app.log'), 'a1\na2\n');
+  const f = await follower(directory, { include: ['*/app.log'], fs: { ...nodeFileSystem, glob } });
+  await f.look();
+  const { id } = [...f.files.all][0]!.state;
+  failing = true;
+  await f.restart(() => rename(join(directory, 'a'), join(directory, 'b')));
+  await f.scan();
+  await expect(f.files.reopen(id)).rejects.toThrow('globs');
+  failing = false;
+  await f.scan();
+  expect(await contentOf(await f.files.reopen(id))).toBe('a1\na2\n');
 });
 
 test('another file in the same place is not taken for it', async () => {
   const { f, log, id } = await setUp();
   await f.restart(() => writeFile(log, 'other lines, the same inode\n'));
+  await f.scan();
   expect(await f.files.reopen(id)).toBeUndefined();
 });
 

@@ -175,6 +175,17 @@ describe('createGatherer', () => {
     expect(textOf(gatherer.cut())).toEqual(['a\nb\nc\n']);
   });
 
+  it('believes a broker that sends what lies behind us when it does so twice', async () => {
+    const { gatherer } = stage({ start: 1 });
+    const sent = answer(await batchAt(0, ['a']), await batchAt(1, ['b']));
+    gatherer.take(sent);
+    expect([gatherer.position, gatherer.isSecondLook]).toEqual([1, true]);
+    gatherer.take(sent);
+    expect([gatherer.position, gatherer.isSecondLook]).toEqual([2, false]);
+    await gatherer.flush();
+    expect(textOf(gatherer.cut())).toEqual(['b\n']);
+  });
+
   it('believes the second look, puts the batch into quarantine and goes on', async () => {
     const { gatherer, account } = stage();
     const [before, damaged, after] = [

@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { WritableCodecName } from '../../../../shared/codec/codec.ts';
 import { encodeRecordBatch, type RecordInput } from '../../../../shared/wire/encode-records.ts';
-import { CRC_AT } from '../../../../shared/wire/record-batch.ts';
+import { ATTRIBUTES_AT, CRC_AT, sealBatch } from '../../../../shared/wire/record-batch.ts';
 import { decodeRange, type DecodeLayout } from '../../../../transporter/decode/decode-range.ts';
 import { unzstd } from '../../../support/command-line-tools.ts';
 import { jsonLines, textOf } from './decoding.ts';
@@ -78,6 +78,20 @@ describe('decodeRange', () => {
     expect({ records, textBytes }).toEqual({ records: 6, textBytes: 2 * 600 * 1024 + 4 + 6 });
     // Begins of frames (RFC 8878, 3.1.1): text so uniform holds none by chance.
     expect(Buffer.from(bytes).toString('hex').split('28b52ffd')).toHaveLength(1 + 5);
+  });
+
+  it('takes the marker of a transaction for no record', async () => {
+    const marker = Buffer.from(await batchAt(12, [{ text: 'COMMIT' }], 'none'));
+    marker[ATTRIBUTES_AT + 1]! |= 0x30;
+    sealBatch(marker, { producerId: 7n, producerEpoch: 0, baseSequence: -1 });
+    const sets = [
+      await batchAt(10, [{ text: 'a' }, { text: 'b' }]),
+      marker,
+      await batchAt(13, [{ text: 'c' }]),
+    ];
+    const { frames, undecodable } = await decode(sets.map((set) => new Uint8Array(set)));
+    expect(undecodable).toEqual([]);
+    expect(frames.map(textOf)).toEqual(['a\nb\nc\n']);
   });
 
   it('gives null and empty values an empty line, so that lines and records have the same count', async () => {

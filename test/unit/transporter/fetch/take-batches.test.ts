@@ -5,7 +5,10 @@ import {
   BATCH_LENGTH_AT,
   CRC_AT,
   LAST_OFFSET_DELTA_AT,
+  LEADER_EPOCH_AT,
   PRODUCER_ID_AT,
+  RECORD_COUNT_AT,
+  sealBatch,
 } from '../../../../shared/wire/record-batch.ts';
 import { takeBatches } from '../../../../transporter/fetch/take-batches.ts';
 
@@ -20,7 +23,7 @@ interface BatchOptions {
   bytes?: number;
 }
 
-/** A batch as it stands in a log; nothing here looks at its CRC. */
+/** A batch as it stands in a log. */
 async function batch({
   base,
   count = 1,
@@ -35,7 +38,7 @@ async function batch({
   const encoded = Buffer.from(await encodeRecordBatch(records, { codec: 'none' }));
   encoded.writeBigInt64BE(BigInt(base), 0);
   encoded.writeInt16BE(attributes, ATTRIBUTES_AT);
-  encoded.writeBigInt64BE(BigInt(producerId), PRODUCER_ID_AT);
+  sealBatch(encoded, { producerId: BigInt(producerId), producerEpoch: 0, baseSequence: 0 });
   return encoded;
 }
 
@@ -59,11 +62,35 @@ describe('takeBatches', () => {
     expect(bytesOf(taken).equals(Buffer.concat(whole))).toBe(true);
   });
 
-  it('takes the batch that the offset is in the middle of, and nothing before it', async () => {
+  it.each([
+    ['a marker', ATTRIBUTES_AT + 1, CONTROL],
+    ['a batch without records', RECORD_COUNT_AT + 3, 1],
+    ['a batch of an aborted transaction', PRODUCER_ID_AT + 7, 2 ^ 7],
+  ])('hands what a turned bit makes look like %s to the decoder', async (_, byte, bit) => {
+    const damaged = await batch({ base: 5, producerId: 2, attributes: TRANSACTIONAL });
+    damaged[byte]! ^= bit;
+    const taken = takeBatches(answer([damaged], [{ producerId: 7n, firstOffset: 0 }]), 5);
+    expect(bytesOf(taken).equals(damaged)).toBe(true);
+    expect(taken.nextOffset).toBe(6);
+  });
+
+  it('takes the batch that the offset is in the middle of, and doubts that there is one before it', async () => {
     const [before, middle] = [await batch({ base: 0, count: 5 }), await batch({ base: 5, count: 5 })];
     const taken = takeBatches(answer([before, middle]), 7);
     expect(bytesOf(taken).equals(middle)).toBe(true);
-    expect(taken.nextOffset).toBe(10);
+    expect(taken).toMatchObject({ nextOffset: 10, isInDoubt: true });
+    expect(takeBatches(answer([middle]), 7)).toMatchObject({ nextOffset: 10, isInDoubt: false });
+  });
+
+  it('doubts epochs of leaders that go back', async () => {
+    const sets = await Promise.all([0, 1, 2].map((base) => batch({ base })));
+    const taken = (...epochs: number[]) => {
+      for (const [i, epoch] of epochs.entries()) sets[i]!.writeInt32BE(epoch, LEADER_EPOCH_AT);
+      return takeBatches(answer(sets), 0);
+    };
+    expect(taken(3, 3, 4)).toMatchObject({ isInDoubt: false });
+    expect(taken(3, 7, 4)).toMatchObject({ isInDoubt: true });
+    expect(taken(-1, -1, -1)).toMatchObject({ isInDoubt: false });
   });
 
   it('stops at the end of a replay, also inside a batch', async () => {
@@ -154,7 +181,7 @@ describe('takeBatches', () => {
       answer([await batch({ base: 9, producerId: 1, attributes: TRANSACTIONAL | CONTROL })]),
       9,
     );
-    expect(taken).toEqual({ pieces: [], nextOffset: 10, isPastEnd: false, epochs: [] });
+    expect(taken).toEqual({ pieces: [], nextOffset: 10, isPastEnd: false, isInDoubt: false, epochs: [] });
   });
 
   it.each([

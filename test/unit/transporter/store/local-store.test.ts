@@ -64,10 +64,12 @@ describe('openLocalStore', () => {
     const store = openLocalStore({ type: 'local', directory });
     await store.abortUnfinished('logs/0-0.log');
     await mkdir(join(directory, 'logs'));
-    for (const name of ['.0-0.log.part-1', '.0-00.log.part-1', '0-0.log'])
-      await writeFile(join(directory, 'logs', name), '');
+    // The second one is what a writer leaves that is killed while it writes the metadata.
+    const unfinished = ['.0-0.log.part-1', '..0-0.log.meta.json.part-1'];
+    const others = ['..0-00.log.meta.json.part-1', '.0-0.log.meta.json', '.0-00.log.part-1', '0-0.log'];
+    for (const name of [...unfinished, ...others]) await writeFile(join(directory, 'logs', name), '');
     await store.abortUnfinished('logs/0-0.log');
-    expect((await readdir(join(directory, 'logs'))).sort()).toEqual(['.0-00.log.part-1', '0-0.log']);
+    expect((await readdir(join(directory, 'logs'))).sort()).toEqual(others);
   });
 
   it('refuses a name that leaves its folder', async () => {
