@@ -24,8 +24,11 @@ declare module 'vitest' {
   }
 }
 
-/** Whoever waits for compaction would wait for the cleaner's pause of 15 s. */
-const BROKER_SETTINGS = { 'log.cleaner.backoff.ms': '1000' };
+/**
+ * Whoever waits for compaction would wait for the cleaner's pause of 15 s. And records of days long past, which many tests
+ * carry, would be deleted by retention half a minute after the brokers have started, and every five minutes.
+ */
+const BROKER_SETTINGS = { 'log.cleaner.backoff.ms': '1000', 'log.retention.ms': '-1' };
 
 declare global {
   /**

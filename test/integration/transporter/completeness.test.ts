@@ -7,7 +7,7 @@ import { freshPrefix, freshTopic, sharedStack } from '../../support/shared-stack
 import { tempDir } from '../../support/temp-dir.ts';
 import { uniqueName } from '../../support/unique-name.ts';
 import { waitFor } from '../../support/wait-for.ts';
-import { isCarried, kafka, transporterFile } from './transporter-files.ts';
+import { isCarried, kafka, transactionalProducer, transporterFile } from './transporter-files.ts';
 
 const PATIENCE = { timeoutMs: 120_000, intervalMs: 500 };
 const TEN = Date.parse('2026-07-31T10:00:00Z');
@@ -149,6 +149,71 @@ it('hours that every partition has passed get _SUCCESS, with a quiet partition t
   expect(Date.parse(after.completeThrough!)).toBeGreaterThan(startedAtMs - HOUR_MS);
   expect(Date.parse(after.completeThrough!)).toBeLessThan(Date.now());
 }, 400_000);
+
+it.each([
+  ['committed', ['before', 'in the transaction', 'too'], 4],
+  ['aborted', ['before'], 2],
+] as const)(
+  'a transaction that stays open holds its hour back, as progress shows, until it is %s',
+  async (end, stored, records) => {
+    const topic = await freshTopic({ partitions: 2 });
+    const [group, prefix, directory] = [uniqueName('group'), freshPrefix(), await tempDir()];
+    const store = bucketOf(prefix);
+    const folder = `${prefix}/${topic}/dt=2026-07-31/hr=10/`;
+    const messages = (partition: number, values: readonly string[]) =>
+      values.map((value) => ({ partition, value, timestamp: String(TEN) }));
+    const producer = kafka().producer();
+    await producer.connect();
+    onTestFinished(() => producer.disconnect());
+    await producer.send({ topic, messages: [...messages(0, ['before']), ...messages(1, ['other'])] });
+    const transactional = await transactionalProducer();
+    onTestFinished(() => transactional.disconnect());
+    const transaction = await transactional.transaction();
+    await transaction.send({ topic, messages: messages(0, ['in the transaction', 'too']) });
+
+    const chunk = ['maxBytes: 64KiB', 'maxAgeMs: 1s', 'bucketGraceMs: 1s'];
+    const file = await transporterFile(directory, 'worker', { topic, group, prefix, chunk });
+    const progress = async () => {
+      const { stdout } = await runSkald(['transporter', 'progress', '-c', file, '--json']);
+      return progressSchema.parse(JSON.parse(stdout)).topics[0];
+    };
+    const worker = startSkald(['transporter', '-c', file]);
+    // The other partition is through with the hour, and of this one all is stored that may be read.
+    await waitFor(
+      async () => {
+        const { partitions } = await progress();
+        return partitions[1]?.completeThrough != null && partitions[0]?.lagRecords === 2;
+      },
+      { ...PATIENCE, what: 'all that is committed is stored' },
+    ).catch((error: unknown) => {
+      throw new Error(worker.stderr(), { cause: error });
+    });
+    expect(await progress()).toMatchObject({
+      completeThrough: null,
+      lagRecords: 2,
+      partitions: [{ completeThrough: null }, { completeThrough: expect.any(String) }],
+    });
+    const shown = await runSkald(['transporter', 'progress', '-c', file]);
+    expect(shown.stdout).toMatch(/complete through not known yet; 2 records behind\n.*\n *0 +not known yet/);
+    expect(await store.names()).not.toContain(`${folder}_SUCCESS`);
+
+    await (end === 'committed' ? transaction.commit() : transaction.abort());
+    await waitFor(async () => (await store.names()).includes(`${folder}_SUCCESS`), {
+      ...PATIENCE,
+      what: '_SUCCESS',
+    });
+    const success = successSchema.parse(JSON.parse((await store.read(`${folder}_SUCCESS`)).toString()));
+    expect(success).toMatchObject({ records, partitions: 2 });
+    const lines: string[] = [];
+    for (const { key } of success.objects)
+      lines.push(...(await unzstd(await store.read(key))).toString().split('\n').slice(0, -1));
+    expect(lines).toEqual([...stored, 'other']);
+    const after = await progress();
+    expect(after).toMatchObject({ completeThrough: expect.any(String), lagRecords: 0 });
+    expect((await store.names()).filter((name) => name.includes('_LATE-'))).toEqual([]);
+  },
+  400_000,
+);
 
 it('skald transporter progress says what it cannot know', async () => {
   const [topic, missing] = [await freshTopic({ partitions: 1 }), uniqueName('missing')];
