@@ -104,6 +104,8 @@ function pathProblems(parts: readonly TemplatePart[]): string[] {
   if (/[{}]/.test(shown)) problems.push('has a brace that does not pair');
   if (/^\/|\/\/|\/$/.test(shown)) problems.push('must not begin or end with / nor hold //');
   if (/(^|\/)\.{1,2}(\/|$)/.test(shown)) problems.push('must not hold . or .. as a folder');
+  if (/(^|\/)[._][^/]*$/.test(shown))
+    problems.push('must not begin with . or _ behind the last /: query engines pass over such objects');
   // oxlint-disable-next-line no-control-regex -- control characters are what is refused
   if (/[\u0000-\u001f\u007f\\]/.test(shown)) problems.push('must not hold control characters or backslashes');
   return problems;

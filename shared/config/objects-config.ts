@@ -21,8 +21,8 @@ export function codecFitsFormat({ codec, format }: { codec: string; format: stri
 
 const prefix = pattern(
   'First part of the names of objects.',
-  /^[A-Za-z0-9!_.*'()=-]+(\/[A-Za-z0-9!_.*'()=-]+)*$/,
-  'folders separated by /, of characters that are safe in S3 keys, without / at either end',
+  /^(?!(.*\/)?\.{1,2}(\/|$))[A-Za-z0-9!_.*'()=-]+(\/[A-Za-z0-9!_.*'()=-]+)*$/,
+  'folders separated by /, of characters that are safe in S3 keys, none of them . or .., without / at either end',
 );
 const template = text(
   'Name of an object. Fields: `{prefix} {topic} {partition} {firstOffset} {yyyy} {mm} {dd} {hh} {mi} {ext}`; ' +

@@ -13,6 +13,10 @@ import {
 /** Longest key of an object in bytes of UTF-8: docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html */
 const MAX_KEY_BYTES = 1024;
 
+/** NAME_MAX of Linux's usual file systems. */
+const MAX_FILE_NAME_BYTES = 255;
+/** What local-store.ts adds to a name at most: dots, `meta.json`, `part-` and a UUID. */
+const UNFINISHED_SUFFIX = `...meta.json.part-${'x'.repeat(36)}`;
 /** Most digits or letters of a field's value: a partition is an i32, an offset an i64 and perhaps the id of a chunk. */
 const LONGEST_VALUES: Readonly<Record<string, number>> = { partition: 10, firstOffset: 32, yyyy: 4, ext: 16 };
 
@@ -95,12 +99,25 @@ export function topicProblems(topics: readonly ParsedTopic[], defaults: TopicDef
       problems.push({ path: [index, 'topic'], message });
     }
 
-    if (longestNameBytes(resolved) > MAX_KEY_BYTES) {
+    const name = longestName(resolved);
+    if (Buffer.byteLength(name) > MAX_KEY_BYTES) {
       const message = `the names of its objects could be longer than the ${MAX_KEY_BYTES} bytes that S3 takes`;
       problems.push({ path: [index, 'topic'], message });
     }
   }
   return problems;
+}
+
+/** What a folder could never store. An intent would promise it all the same, and be kept whatever the file says later. */
+export function fileNameProblems(topics: readonly ParsedTopic[], defaults: TopicDefaults): TopicProblem[] {
+  return topics.flatMap((topic, index) => {
+    const parts = longestName(resolveTopic(topic, defaults)).split('/');
+    const file = `${parts.pop()}${UNFINISHED_SUFFIX}`;
+    const longest = Math.max(...[...parts, file].map((part) => Buffer.byteLength(part)));
+    if (longest <= MAX_FILE_NAME_BYTES) return [];
+    const message = `the names of its files or folders could take ${longest} bytes with what is added while they are written, and file systems take ${MAX_FILE_NAME_BYTES}: use a shorter template, or more folders in it`;
+    return [{ path: [index, 'topic'], message }];
+  });
 }
 
 function overrideProblems(topic: ParsedTopic, resolved: TopicConfig): { key: string; message: string }[] {
@@ -137,11 +154,13 @@ function layoutOf(topic: TopicConfig): string {
     .join('');
 }
 
-function longestNameBytes(topic: TopicConfig): number {
-  const lengths = templateParts(topic.template).map((part) => {
-    if ('literal' in part) return Buffer.byteLength(part.literal);
-    if (part.field === 'prefix') return topic.prefix.length;
-    return part.field === 'topic' ? topic.topic.length : (LONGEST_VALUES[part.field] ?? 2);
-  });
-  return lengths.reduce((sum, length) => sum + length, 0);
+/** As long as the name of an object of the topic can be, with its slashes. */
+function longestName(topic: TopicConfig): string {
+  return templateParts(topic.template)
+    .map((part) => {
+      if ('literal' in part) return part.literal;
+      if (part.field === 'prefix') return topic.prefix;
+      return part.field === 'topic' ? topic.topic : 'x'.repeat(LONGEST_VALUES[part.field] ?? 2);
+    })
+    .join('');
 }

@@ -5,7 +5,7 @@ import { bytes, choice, count, durationMs, flag, pattern, whenParsed, type DeepR
 import { chunkSchema, objectsSchema, success, topicSchema } from './objects-config.ts';
 import { logSchema, rackFields, refuseTwoRacks, statusSchema, whenRackParsed } from './process-config.ts';
 import { storeConfigSchema, uploadBytes } from './store-config.ts';
-import { topicProblems, type TopicConfig } from './topic-config.ts';
+import { fileNameProblems, topicProblems, type TopicConfig } from './topic-config.ts';
 
 export const DEFAULT_TRANSPORTER_FILE = '/etc/skald/transporter.yaml';
 
@@ -149,6 +149,15 @@ export const transporterConfigSchema = z
       }
     },
     { when: whenParsed('topics', 'objects', 'chunk', 'success') },
+  )
+  .superRefine(
+    ({ topics, store, ...defaults }, context) => {
+      if (store.type !== 'local') return;
+      for (const { path, message } of fileNameProblems(topics, defaults)) {
+        context.addIssue({ code: 'custom', path: ['topics', ...path], message, continue: true });
+      }
+    },
+    { when: whenParsed('topics', 'objects', 'chunk', 'success', 'store') },
   )
   .refine(({ store, fetch, limits }) => fetch.maxBytes + uploadBytes(store) <= limits.memoryBytes, {
     path: ['limits', 'memoryBytes'],

@@ -67,6 +67,8 @@ describe('names that stores mangle or refuse', () => {
     ['a trailing slash', `${tail}/`, 'must not begin or end'],
     ['an empty folder', `a//${tail}`, 'must not begin or end'],
     ['a way up', `../${tail}`, 'must not hold . or ..'],
+    ['a hidden name', '{topic}/{yyyy}{mm}{dd}/.{partition}-{firstOffset}', 'must not begin with . or _'],
+    ['a name of a marker', '_{topic}-{yyyy}{mm}{dd}-{partition}-{firstOffset}', 'must not begin with . or _'],
     ['a line break', `a\n${tail}`, 'control characters'],
     ['a backslash', `a\\${tail}`, 'backslashes'],
     ['an unknown field', `{host}/${tail}`, '{host} is not a field'],

@@ -170,6 +170,27 @@ describe('topics', () => {
     expect(() => parse(text)).toThrow(message);
   });
 
+  test('names of files that fit the 255 bytes of a file system to the byte, and some that do not', () => {
+    // "-" + 10 digits + "-" + 19 digits + "-" + 12 digits of a spare name, and `..`, `.meta.json`, `.part-` and a UUID.
+    const left = 255 - 44 - 54;
+    const text = (length: number, store: string): string =>
+      `${HEAD}topics: [{topic: ${'t'.repeat(length)}}]\nstore: {${store}}\n` +
+      'objects: {template: "{yyyy}{mm}{dd}{hh}/{topic}-{partition}-{firstOffset}"}\n';
+    const local = 'type: local, directory: /srv/objects';
+    expect(parse(text(left, local)).topics[0]?.topic).toHaveLength(left);
+    expect(() => parse(text(left + 1, local))).toThrow('could take 256 bytes');
+    expect(parse(text(left + 1, 'type: s3, bucket: logs-archive')).topics[0]?.topic).toHaveLength(left + 1);
+  });
+
+  test('a prefix with dots in its names, and prefixes that lead elsewhere', () => {
+    for (const prefix of ['..', '../up', 'a/../b', './a', 'a/.']) {
+      expect(() => parse(withTopics(`- {topic: a, prefix: "${prefix}"}`))).toThrow(
+        'topics[0].prefix: must be folders separated by /, of characters that are safe in S3 keys, none of them . or ..',
+      );
+    }
+    expect(parse(withTopics('- {topic: a, prefix: a.b/..c/.d.}')).topics[0]?.prefix).toBe('a.b/..c/.d.');
+  });
+
   test('a prefix that fits the 1,024 bytes of an S3 key to the byte, and one that does not', () => {
     // logs/t/2025/… : the rest of the longest name is "/t/yyyymmddhh/" + 10 digits + "-" + 19 digits +
     // "-" + 12 digits of a spare name = 57 bytes.
