@@ -30,13 +30,13 @@ export function baseBytesOf(decodeThreads: number): number {
   return MAIN_BYTES + decodeThreads * DECODE_THREAD_BYTES;
 }
 
-const LOOK_MS = 250;
+const LOOK_MS = 50;
 /** Stays free for what comes between two looks. */
 const MARGIN = 0.1;
 /** Data get this much in any case, or a limit that is too low would stop the worker. */
 const LEAST_SHARE = 0.125;
 /** Of what was taken beside data and is not any more, this much is believed at each look: it comes again. */
-const BELIEF_IN_LESS = 0.02;
+const BELIEF_IN_LESS = 0.004;
 /** From here on garbage is collected when there is so much of it. */
 const COLLECT_FROM = 0.75;
 const COLLECT_BYTES = 16 * MIB;

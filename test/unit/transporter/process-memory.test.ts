@@ -42,7 +42,7 @@ describe('createDataLimit', () => {
     const next = limit(100 * MIB);
     expect(next).toBeGreaterThan(USABLE - 300 * MIB);
     expect(next).toBeLessThan(USABLE - 290 * MIB);
-    for (let looks = 0; looks < 1000; looks += 1) limit(100 * MIB);
+    for (let looks = 0; looks < 5000; looks += 1) limit(100 * MIB);
     expect(limit(100 * MIB)).toBeCloseTo(USABLE - 200 * MIB, -1);
   });
 
