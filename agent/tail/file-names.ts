@@ -69,8 +69,6 @@ const MIN_GAP_MS = 100;
 const QUIET_SHARE = 0.1;
 /** Polling for new files takes at most this share of the time. */
 const SCAN_SHARE = 0.02;
-/** However long that takes. */
-const MAX_SCAN_GAP_MS = 600_000;
 /** Changes of names outside of the globs that are kept until the next look. */
 const MAX_STRANGERS = 1_000;
 /** Spreads the slow looks: multiples of the golden ratio lie evenly between 0 and 1. */
@@ -100,8 +98,6 @@ export function createFileNames(options: FileNamesOptions): FileNames {
   /** Not before, whatever is told: a directory that is made and removed all the time must not keep us busy. */
   let scanNotBeforeMs = -Infinity;
   let scannedFromMs = -Infinity;
-  /** How long the last look at all globs took, or seemed to: the process may have been stopped meanwhile. */
-  let scanTookMs = Infinity;
   let sawAll = false;
   let lookedMs = -Infinity;
   let followed = 0;
@@ -264,10 +260,7 @@ export function createFileNames(options: FileNamesOptions): FileNames {
       log.error('scan', { err: error }, `cannot look for log files: ${messageOf(error)}; trying again`);
     }
     const nowMs = clock.monotonicMs();
-    const tookMs = nowMs - startedMs;
-    const gapForShareMs = Math.min(tookMs, scanTookMs) / SCAN_SHARE;
-    scanTookMs = tookMs;
-    scanNotBeforeMs = nowMs + Math.max(scanIntervalMs, Math.min(MAX_SCAN_GAP_MS, gapForShareMs));
+    scanNotBeforeMs = nowMs + Math.max(scanIntervalMs, (nowMs - startedMs) / SCAN_SHARE);
     const waitMs = directories.somePolled() ? 0 : SLOW_LOOK_MS;
     scanDueMs = Math.min(scanDueMs, Math.max(scanNotBeforeMs, nowMs + waitMs));
   };

@@ -209,24 +209,6 @@ describe('where the kernel tells nothing', () => {
     expect((await f.attend(125_000)).split('\n').toSorted()).toEqual(['', 'a2', 'b1', 'n1']);
   });
 
-  test('a process that is stopped during a look at the globs looks again as soon as before', async () => {
-    let stopped: (() => Promise<unknown>) | undefined;
-    const glob: FileSystem['glob'] = async (...globs) => {
-      const stop = stopped;
-      stopped = undefined;
-      await stop?.();
-      return nodeFileSystem.glob(...globs);
-    };
-    const { f, write, start } = await setUp({ watch: false, fs: { ...nodeFileSystem, glob } });
-    await write('a.log', 'a1\n');
-    expect(await start()).toBe('a1\n');
-    stopped = () => f.clock.advance(600_000);
-    await f.attend(1_500);
-    expect(stopped).toBeUndefined();
-    await write('b.log', 'b1\n');
-    expect(await f.attend(3_000)).toBe('b1\n');
-  });
-
   test('polling by configuration: new lines and new files come at the intervals that it names', async () => {
     const { f, write, start } = await setUp({ watch: false });
     await write('a.log', 'a1\n');
