@@ -37,7 +37,7 @@ const MARGIN = 0.1;
 const LEAST_SHARE = 0.125;
 /** Of what was taken beside data and is not any more, this much is believed at each look: it comes again. */
 const BELIEF_IN_LESS = 0.004;
-/** From here on garbage is collected when there is so much of it. */
+/** From here on garbage is collected when there may be so much of it. */
 const COLLECT_FROM = 0.75;
 const COLLECT_BYTES = 16 * MIB;
 
@@ -47,10 +47,15 @@ export function createDataLimit(
   memory: ProcessMemory,
 ) {
   let besideBytes = baseBytes;
+  /** Buffers beside data that are in use, as far as the last collection knows: answers on their way are. */
+  let inUseBytes = 0;
 
   return (heldBytes: number): number => {
-    if (memory.rssBytes() > COLLECT_FROM * memoryBytes && memory.bufferBytes() - heldBytes > COLLECT_BYTES) {
+    const otherBytes = (): number => Math.max(0, memory.bufferBytes() - heldBytes);
+    inUseBytes = Math.min(inUseBytes, otherBytes());
+    if (memory.rssBytes() > COLLECT_FROM * memoryBytes && otherBytes() - inUseBytes > COLLECT_BYTES) {
       memory.collectGarbage();
+      inUseBytes = otherBytes();
     }
     const seenBytes = Math.max(memory.rssBytes() - heldBytes, baseBytes);
     besideBytes =

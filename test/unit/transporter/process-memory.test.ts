@@ -63,6 +63,30 @@ describe('createDataLimit', () => {
     expect(full.collections).toBe(1);
   });
 
+  it('does not collect again for what is no garbage, such as answers that are on their way', () => {
+    const full = fakeProcess(450 * MIB);
+    const inUse = 40 * MIB;
+    full.buffers = inUse;
+    const memory = {
+      ...full.memory(),
+      collectGarbage: () => {
+        full.collections += 1;
+        full.buffers = inUse;
+      },
+    };
+    const limit = createDataLimit(limits, memory);
+    for (let looks = 0; looks < 10; looks += 1) limit(0);
+    expect(full.collections).toBe(1);
+    full.buffers = inUse + 20 * MIB;
+    limit(0);
+    expect(full.collections).toBe(2);
+    full.buffers = 0;
+    limit(0);
+    full.buffers = 20 * MIB;
+    limit(0);
+    expect(full.collections).toBe(3);
+  });
+
   it('lets garbage be while there is room', () => {
     const roomy = fakeProcess(300 * MIB);
     roomy.buffers = 150 * MIB;
