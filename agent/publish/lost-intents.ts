@@ -4,6 +4,7 @@
  */
 import { bufferView } from '../../shared/codec/views.ts';
 import type { ProvenanceRange } from '../../shared/wire/provenance.ts';
+import { messageOf } from '../../shared/errors.ts';
 import { crc32c } from '../../shared/wire/crc32c.ts';
 import type { JobSegment } from '../batch/encode-batches.ts';
 import type { Journal } from '../checkpoint/journal.ts';
@@ -11,6 +12,7 @@ import type { FileState } from '../checkpoint/entries.ts';
 import type { OpenFile } from '../discover/file-system.ts';
 import { readRange } from '../checkpoint/rebuild.ts';
 import { isBatchOf, type OwnBatch, ownBatches } from './own-batches.ts';
+import { patiently, PATIENCE_MS } from './open-batches.ts';
 import type { ReadBackOptions } from './read-back.ts';
 import { readBudget, readForward } from './read-forward.ts';
 import type { ReplaceReason } from './reidentify.ts';
@@ -53,11 +55,21 @@ export async function findLostIntents(view: TopicView, options: LostIntentsOptio
   const keyed = batches.filter(({ slot }) => slot !== undefined);
   const whole = batches.filter(({ slot }) => slot === undefined);
   let passedBytes = 0;
+  const untilMs = options.clock.monotonicMs() + PATIENCE_MS;
   for (const file of journal.state.files.values()) {
     const rangesIn = (some: readonly OwnBatch[]): ProvenanceRange[] =>
       some.flatMap((batch) => batch.ranges.filter((range) => isOf(range, file, gap.nextFile)));
     sayTwice(rangesIn(keyed), options);
-    passedBytes += await passOver(file, rangesIn(whole), options);
+    try {
+      passedBytes += await patiently(() => passOver(file, rangesIn(whole), options), untilMs, options);
+    } catch (error) {
+      sayTwice(rangesIn(whole), options);
+      options.log.warn(
+        `lost intents of ${file.id}`,
+        { path: file.path, offset: file.offset, err: error },
+        `cannot read a file to pass over what the topic has of it: ${messageOf(error)}. Those lines may come twice`,
+      );
+    }
     if (signal.aborted) return;
   }
   logger.info({ batches: batches.length, passedBytes }, 'looked for what the journal may lack');

@@ -27,8 +27,8 @@ export interface RebuildOptions {
   signal: AbortSignal;
 }
 
-/** How long the files of all open batches together are waited for: descriptors run out, and servers of files restart. */
-const PATIENCE_MS = 15_000;
+/** How long the files of an earlier process are waited for, all together: descriptors run out, and servers of files restart. */
+export const PATIENCE_MS = 15_000;
 const BACKOFF = { baseMs: 250, maxMs: 4_000 };
 
 /** Whether it can go again as it was. */
@@ -59,10 +59,10 @@ export async function rebuildAll(open: readonly Intent[], options: RebuildOption
 }
 
 /** Tries again for a while. What goes on meanwhile would come before lines that are older. */
-async function patiently<T>(
+export async function patiently<T>(
   work: () => Promise<T>,
   untilMs: number,
-  { clock, random, signal }: RebuildOptions,
+  { clock, random, signal }: Pick<RebuildOptions, 'clock' | 'random' | 'signal'>,
 ): Promise<T> {
   for (let attempt = 0; ; attempt += 1) {
     try {

@@ -46,9 +46,9 @@ async function sent(
 async function setUp(
   text: string,
   batches: Pick<Produced, 'partition' | 'bytes'>[],
-  of: { fileId?: string; skipsRests?: boolean } = {},
+  of: { fileId?: string; skipsRests?: boolean; failsMs?: number } = {},
 ) {
-  const { fileId = `${KEY}-1` } = of;
+  const { fileId = `${KEY}-1`, failsMs = 0 } = of;
   const clock = simClock(NOW_MS + 60_000);
   const cluster = scriptedCluster([1, 2]);
   for (const batch of batches) cluster.stores(batch);
@@ -88,6 +88,8 @@ async function setUp(
     logger: silentLogger,
   });
   const holes: string[] = [];
+  const readableMs = clock.monotonicMs() + failsMs;
+  let twice = 0;
   await clock.advance(0);
   const look = findLostIntents(topicWatch.view!, {
     journal,
@@ -95,8 +97,14 @@ async function setUp(
     topicWatch,
     host: 'h',
     pipeline: 'p',
-    reopen: () => Promise.resolve(memoryFile(text)),
-    onReplaced: () => {},
+    reopen: async () => {
+      await Promise.resolve();
+      if (clock.monotonicMs() < readableMs) throw new Error('EIO: i/o error, open');
+      return memoryFile(text);
+    },
+    onReplaced: (_why, records) => {
+      twice += records;
+    },
     delimiter: Buffer.from('\n'),
     skipsRests: of.skipsRests ?? false,
     decompress: decompressRecords,
@@ -119,6 +127,7 @@ async function setUp(
     holes,
     look,
     offset: () => journal.state.files.get(fileId)!.offset,
+    twice: () => twice,
   };
 }
 
@@ -188,6 +197,22 @@ describe('the machine went down and the journal lacks what was sent last', () =>
     const s = await setUp(text, [await sent(text, [0, 4]), await sent(text, [4, 14])]);
     await s.look;
     expect(s.offset()).toBe(14);
+  });
+
+  test('a file that cannot be read for some seconds is waited for', async () => {
+    const s = await setUp(TEXT, [await sent(TEXT, [0, 4])], { failsMs: 5_000 });
+    await s.clock.advance(10_000);
+    await s.look;
+    expect({ offset: s.offset(), twice: s.twice() }).toEqual({ offset: 4, twice: 0 });
+  });
+
+  test('one that still cannot be read does not end the pipeline: what may come twice is said and counted', async () => {
+    const s = await setUp(TEXT, [await sent(TEXT, [0, 8])], { failsMs: 60_000 });
+    await s.clock.advance(30_000);
+    await s.look;
+    expect({ offset: s.offset(), twice: s.twice() }).toEqual({ offset: 0, twice: 2 });
+    expect(s.lines.filter(({ message }) => message.includes('EIO: i/o error, open'))).toHaveLength(1);
+    expect(s.journal.state.gap).toBeUndefined();
   });
 
   test('a topic that may not be read: said with the reason, and everything is sent', async () => {
