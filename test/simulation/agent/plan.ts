@@ -39,6 +39,11 @@ function one(names: readonly string[], random: Random): string {
   return names[Math.floor(random() * names.length)]!;
 }
 
+/** What an agent can know of truncated bytes that it could not read is not modelled. */
+function troublesOf(family: Family): string[] {
+  return Object.keys(TROUBLES).filter((name) => family !== 'truncation' || name !== 'failingFiles');
+}
+
 export function drawPlan(seed: number, family: Family, random: Random): Plan {
   const habits = Object.keys(HABITS);
   const truncating = family === 'truncation' ? [one(TRUNCATING_HABITS, random)] : [];
@@ -47,7 +52,7 @@ export function drawPlan(seed: number, family: Family, random: Random): Plan {
   const chosen = [...truncating, ...Array.from({ length: between(random, 1, 3) }, () => one(calm, random))];
   const fsync = random() < 0.3 ? 'always' : random() < 0.7 ? 'interval' : 'never';
   const troubles = [
-    ...some(Object.keys(TROUBLES), share, random),
+    ...some(troublesOf(family), share, random),
     ...(fsync === 'always' ? some(WITH_FSYNC_ALWAYS, 0.5, random) : []),
     ...(family === 'at-least-once' ? [one(Object.keys(DAMAGE), random)] : []),
   ];

@@ -1,14 +1,13 @@
 /** One seed: its plan, its world, and what is wrong in the topic when all has come to rest. */
 import type { Random } from '../../../shared/clock.ts';
 import { between, seededRandom } from '../support/random.ts';
-import type { ReadFaults } from '../support/sim-file-system.ts';
 import { application } from './application.ts';
 import { HABITS } from './habits.ts';
 import { createHistory, type History } from './history.ts';
 import { judge, type Verdict } from './judge.ts';
 import { drawPlan, type Family, type Plan } from './plan.ts';
 import { DAMAGE, type Scene, TROUBLES } from './troubles.ts';
-import { createWorld, type World } from './world.ts';
+import { createWorld, type World, type WorldOptions } from './world.ts';
 
 /** How long applications and troubles may take to finish what they have begun. */
 const FINISH_MS = 200_000;
@@ -21,16 +20,15 @@ const LONG_REST_MS = 61_000;
 /** Until everything must have arrived once nothing fails any more. */
 const ARRIVE_MS = 300_000;
 
-function readFaults(plan: Plan, random: Random): (clock: World['clock']) => ReadFaults {
+function slowFiles(plan: Plan, random: Random): NonNullable<WorldOptions['faults']> {
   return (clock) => ({
     delayMs: () => (plan.slowFiles && random() < 0.2 ? random() * 3 : 0),
     wait: (ms) => clock.after(ms),
-    fails: () => undefined,
     shortened: (length) => (plan.slowFiles && random() < 0.1 ? between(random, 1, length) : length),
   });
 }
 
-function heal({ broker, journal, life }: World): void {
+function heal({ broker, journal, life, failingFiles }: World): void {
   Object.assign(broker.faults, {
     lostRequests: 0,
     lostAnswers: 0,
@@ -44,6 +42,7 @@ function heal({ broker, journal, life }: World): void {
   broker.maxMessageBytes = 1_048_588;
   for (const partition of broker.partitions.keys()) broker.moveLeader(partition, (partition % 3) + 1);
   journal.failure = undefined;
+  failingFiles.share = 0;
   if (life.frozen) life.thaw();
 }
 
@@ -130,7 +129,7 @@ export async function runSeed(seed: number, family: Family): Promise<Outcome> {
     history,
     fsync: plan.fsync,
     pace: plan.pace,
-    faults: readFaults(plan, random),
+    faults: slowFiles(plan, random),
   });
   const startedMs = world.clock.monotonicMs();
   try {

@@ -258,6 +258,27 @@ async function fullJournalDisk(scene: Scene): Promise<void> {
   );
 }
 
+/** A permission that is taken away and given back, descriptors that run out, a disk or a server of files that is ill. */
+const FILE_ERRORS = ['EACCES', 'EIO', 'EMFILE', 'ENFILE', 'ESTALE'];
+const FILE_CALLS = ['open', 'read', 'stat', 'list'] as const;
+
+/** Never for as long as an agent waits at its start for the files of open batches. */
+async function failingFiles(scene: Scene): Promise<void> {
+  const { world } = scene;
+  const { random, failingFiles: failing } = world;
+  while (!scene.over) {
+    await scene.pause(1, 1_600);
+    if (scene.over) return;
+    failing.code = FILE_ERRORS[between(random, 0, FILE_ERRORS.length - 1)]!;
+    // A permission to read a file is asked for when it is opened.
+    failing.calls = failing.code === 'EACCES' ? ['open'] : FILE_CALLS.filter(() => random() < 0.5);
+    failing.share = random();
+    world.note(`${failing.calls.join()} fail with ${failing.code}, ${failing.share.toFixed(2)} of the time`);
+    await world.clock.after(Math.min(5_000, between(random, 1, 800) * world.pace));
+    failing.share = 0;
+  }
+}
+
 async function powerCuts(scene: Scene): Promise<void> {
   const { world } = scene;
   while (!scene.over) {
@@ -321,6 +342,7 @@ export const TROUBLES: Record<string, Trouble> = {
   movingLimit,
   newPartitions,
   loadingCoordinator,
+  failingFiles,
 };
 
 /** After a power cut, each line is there once if the journal is synced before a batch is sent. */

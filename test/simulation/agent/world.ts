@@ -15,7 +15,7 @@ import { sharedFiles } from '../support/shared-files.ts';
 import { simBroker } from '../support/sim-broker.ts';
 import { type SimClock, simClock } from '../support/sim-clock.ts';
 import { simDisk } from '../support/sim-disk.ts';
-import type { ReadFaults } from '../support/sim-file-system.ts';
+import type { FileCall, ReadFaults } from '../support/sim-file-system.ts';
 import { simJournal } from '../support/sim-journal.ts';
 import { groundTruth } from './ground-truth.ts';
 import { type History, logInto } from './history.ts';
@@ -83,7 +83,14 @@ export interface WorldOptions {
   hasBootId?: boolean;
   pace?: number;
   /** Built when the world stands, because faults take its time. */
-  faults?: (clock: SimClock) => ReadFaults;
+  faults?: (clock: SimClock) => Pick<ReadFaults, 'delayMs' | 'wait' | 'shortened'>;
+}
+
+/** Calls of the file system that a share of the time fail. */
+export interface FailingFiles {
+  share: number;
+  calls: readonly FileCall[];
+  code: string;
 }
 
 export function createWorld(options: WorldOptions) {
@@ -106,7 +113,15 @@ export function createWorld(options: WorldOptions) {
   const broker = simBroker({ topic: TOPIC, partitions: 4, clock, random });
   const registry = createRegistry();
   const metrics = createAgentMetrics(registry);
-  const faults = options.faults?.(clock);
+  const failingFiles: FailingFiles = { share: 0, calls: [], code: 'EIO' };
+  const fails = (call: FileCall): string | undefined => {
+    const { share, calls, code } = failingFiles;
+    if (!calls.includes(call) || random() >= share) return undefined;
+    truth.disturbed();
+    return code;
+  };
+  const slow = options.faults?.(clock);
+  const faults: ReadFaults | undefined = slow && { ...slow, fails };
   const encoder = inlineEncoder();
   let life: ProcessLife = processLife();
   let pipeline: RunningPipeline | undefined;
@@ -120,6 +135,7 @@ export function createWorld(options: WorldOptions) {
     journal,
     broker,
     failures,
+    failingFiles,
     truth,
     pace,
     fsync,

@@ -5,13 +5,15 @@ import type { ProcessLife } from './process-life.ts';
 import type { DiskWatch } from './sim-disk.ts';
 import { errno, type FileNode, type Node } from './sim-inode.ts';
 
+export type FileCall = 'open' | 'read' | 'stat' | 'list';
+
 /** Chance and time are the caller's, so that the same seed meets the same faults. */
 export interface ReadFaults {
   /** How long a call waits before it looks at the disk, in virtual milliseconds; 0 is at once. */
   delayMs(): number;
   wait(ms: number): Promise<void>;
   /** The error that a call fails with, if it does. */
-  fails(call: 'open' | 'read' | 'stat' | 'list'): string | undefined;
+  fails(call: FileCall): string | undefined;
   /** How much of a read arrives: 1 to `length`. */
   shortened(length: number): number;
 }
@@ -59,7 +61,7 @@ export function agentFileSystem({
   faults,
 }: DiskInside): FileSystem {
   /** One call: it waits, fails or sees the disk at one instant, and its result comes back to a process that lives. */
-  const call = <T>(kind: 'open' | 'read' | 'stat' | 'list', path: string, look: () => T): Promise<T> => {
+  const call = <T>(kind: FileCall, path: string, look: () => T): Promise<T> => {
     const run = async (): Promise<T> => {
       const delayMs = faults?.delayMs() ?? 0;
       if (delayMs > 0) await faults!.wait(delayMs);
