@@ -57,6 +57,8 @@ export function createFileAttention(options: {
 
   return {
     soon: (file) => {
+      // The loop knows when it is due: waking it again would keep it busy until then.
+      if (changed.has(file)) return;
       changed.add(file);
       options.wake();
     },

@@ -83,8 +83,8 @@ export interface LogFiles {
 
 /** How often files that left the globs are looked for: they may have grown, or be gone and ready to be forgotten. */
 const ABSENT_INTERVAL_MS = 60_000;
-/** Files that have grown are opened so far apart, at least: one that cannot be must not keep us busy. */
-const OPEN_GAP_MS = 100;
+/** A closed file that has grown for so many looks into files would have been read by now if nothing held that up. */
+const HELD_UP_LOOKS = 4;
 /** So many new files are opened between two flushes of the journal. */
 const FLUSH_EVERY = 1_000;
 /** So many new files are many. */
@@ -100,7 +100,7 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
   const attention = createFileAttention({ pollIntervalMs, wake: options.wakeContents, clock });
   /** Closed files that have grown: brokers may hold up the reading of them until they have no name any more. */
   let grown = new Set<LogFile>();
-  let openedGrownMs = -Infinity;
+  let grownSinceMs = Infinity;
   let scanned = false;
   let opened = 0;
   let lookedForAbsentMs = -Infinity;
@@ -293,7 +293,9 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     follow,
     onChanged: (file) => {
       attention.soon(file);
-      if (file.handle === undefined && openFiles.hasRoom) grown.add(file);
+      if (file.handle !== undefined || !openFiles.hasRoom) return;
+      if (grown.size === 0) grownSinceMs = clock.monotonicMs();
+      grown.add(file);
     },
     onRenamed,
     onVanished,
@@ -345,13 +347,16 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     log,
   });
 
+  const openGrownAtMs = (): number =>
+    grown.size > 0 ? grownSinceMs + HELD_UP_LOOKS * pollIntervalMs : Infinity;
   const openGrown = async (): Promise<void> => {
+    if (clock.monotonicMs() < openGrownAtMs()) return;
     const some = grown;
     grown = new Set();
-    openedGrownMs = clock.monotonicMs();
     for (const file of some) {
       if (!openFiles.hasRoom) return; // it would take the place of one that has grown as well
-      if (isFollowed(file) && file.uses === 0) await access.use(file, () => Promise.resolve());
+      if (isFollowed(file) && file.handle === undefined && file.uses === 0)
+        await access.use(file, () => Promise.resolve());
     }
   };
 
@@ -429,8 +434,7 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
       await lookForAbsent();
     },
     lookLeftMs: () => {
-      const openGrownMs = grown.size > 0 ? openedGrownMs + OPEN_GAP_MS : Infinity;
-      const dueMs = Math.min(openGrownMs, lookedForAbsentMs + ABSENT_INTERVAL_MS);
+      const dueMs = Math.min(openGrownAtMs(), lookedForAbsentMs + ABSENT_INTERVAL_MS);
       return Math.min(names.lookLeftMs(), dueMs - clock.monotonicMs());
     },
     poll,
