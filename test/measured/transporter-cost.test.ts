@@ -14,8 +14,8 @@ import { uniqueName } from '../support/unique-name.ts';
 
 const INPUT_BYTES = 100e6;
 const CHUNK_BYTES = 16 * 1024 ** 2;
-/** `npm run bench -- transporter` measures 0.4 on a busy machine; this is what no noise brings about. */
-const MOST_SHARE = 0.7;
+/** `npm run bench -- transporter` measures 0.21; over so few bytes the compiler's work counts, and noise. */
+const MOST_SHARE = 0.4;
 
 it('a byte costs a worker much less than it costs kafkajs with gzip and puts, and every record is stored', async () => {
   const directory = await tempDir();
