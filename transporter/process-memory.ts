@@ -3,15 +3,25 @@
  * their way out, the garbage and the allocator take beside them is measured, and data get the rest.
  */
 import type { Clock } from '../shared/clock.ts';
+import { garbageCollector } from '../shared/collect-garbage.ts';
 import { DECODE_THREAD_BYTES } from '../shared/config/transporter-config.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 
 export interface ProcessMemory {
   /** Resident set size: what the kernel and its limits go by. */
   rssBytes(): number;
-  /** Buffers of the main thread, those that nobody uses any more included. */
+  /** Buffers of the main thread, those included that came from decoding threads and those that nobody uses any more. */
   bufferBytes(): number;
   collectGarbage(): void;
+}
+
+export function thisProcess(): ProcessMemory {
+  return {
+    rssBytes: () => process.memoryUsage.rss(),
+    // `arrayBuffers` would leave out what came from other threads: it counts for the thread that made them.
+    bufferBytes: () => process.memoryUsage().external,
+    collectGarbage: garbageCollector().all,
+  };
 }
 
 export interface MemoryLimits {

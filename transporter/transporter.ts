@@ -4,7 +4,6 @@
  * stops.
  */
 import { type Clock, type Random, systemClock } from '../shared/clock.ts';
-import { garbageCollector } from '../shared/collect-garbage.ts';
 import { uploadBytes } from '../shared/config/store-config.ts';
 import type { TransporterConfig } from '../shared/config/transporter-config.ts';
 import { openCluster } from '../shared/kafka/cluster.ts';
@@ -17,7 +16,7 @@ import {
 } from '../shared/telemetry/transporter-metrics.ts';
 import { pooledDecoder } from './decode/decoder.ts';
 import { kafkaPort } from './kafka-port.ts';
-import { baseBytesOf, limitProcessMemory, type MemoryLimits } from './process-memory.ts';
+import { baseBytesOf, limitProcessMemory, type MemoryLimits, thisProcess } from './process-memory.ts';
 import { openLocalStore } from './store/local-store.ts';
 import type { ObjectStore } from './store/object-store.ts';
 import { openS3Store } from './store/s3-store.ts';
@@ -62,11 +61,7 @@ export async function startTransporter(options: TransporterOptions): Promise<Run
   const worker = startWorker({ config, kafka, store, decoder, clock, random, metrics, logger });
   const stopLooking = new AbortController();
   void limitProcessMemory(worker.budget, memoryLimits(config), {
-    memory: {
-      rssBytes: () => process.memoryUsage.rss(),
-      bufferBytes: () => process.memoryUsage().arrayBuffers,
-      collectGarbage: garbageCollector().all,
-    },
+    memory: thisProcess(),
     clock,
     signal: stopLooking.signal,
   });

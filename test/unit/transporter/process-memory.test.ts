@@ -1,6 +1,8 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
 import { createMemoryBudget } from '../../../transporter/memory-budget.ts';
-import { createDataLimit, limitProcessMemory } from '../../../transporter/process-memory.ts';
+import { createDataLimit, limitProcessMemory, thisProcess } from '../../../transporter/process-memory.ts';
 import { simClock } from '../../simulation/support/sim-clock.ts';
 
 const MIB = 1024 ** 2;
@@ -114,4 +116,27 @@ it('limitProcessMemory limits the budget by what is there, not by what is promis
   expect(freed).toBeGreaterThan(0);
   stop.abort();
   await done;
+});
+
+describe('thisProcess', () => {
+  it('counts buffers that threads gave away, until they are collected', async () => {
+    const memory = thisProcess();
+    memory.collectGarbage();
+    const before = memory.bufferBytes();
+    const thread = new Worker(
+      `const { parentPort } = require('node:worker_threads');
+       const bytes = new Uint8Array(${64 * MIB}).fill(1);
+       parentPort.postMessage(bytes, [bytes.buffer]);`,
+      { eval: true },
+    );
+    await once(thread, 'message');
+    expect(memory.bufferBytes() - before).toBeGreaterThan(60 * MIB);
+    await once(thread, 'exit');
+    await expect
+      .poll(() => {
+        memory.collectGarbage();
+        return memory.bufferBytes() - before;
+      })
+      .toBeLessThan(8 * MIB);
+  });
 });
