@@ -13,6 +13,8 @@ export interface BenchOptions {
   /** How many files are written, where that is not measured. */
   files: number;
   seconds: number;
+  /** Names of the other programs to run; all without it. */
+  only: readonly string[] | undefined;
   /** Ended by whoever called the bench. */
   startStack: (options: Pick<StackOptions, 's3'>) => Promise<LocalStack>;
   /** For temporary files; removed afterwards. */

@@ -5,6 +5,7 @@ import type { Bench } from './bench.ts';
 import { type FillResult, fillTopic, PARTITIONS } from './fill-topic.ts';
 import { generateInput, type Input } from './input.ts';
 import { measurePeer } from './measure-peer.ts';
+import { UsageError } from './options.ts';
 import { type Peer, type PeerCodec, ZSTD_LEVEL } from './peer.ts';
 import { kafkajsProducer } from './peers/kafkajs.ts';
 import { kcat } from './peers/kcat.ts';
@@ -37,10 +38,11 @@ interface Contestant extends Measured {
 export const fileToKafka: Bench = async (options) => {
   const { makeInput, runs = DEFAULT_RUNS, seed, startStack, directory, out, say, show } = options;
   const machine = thisMachine();
+  const asked = peersOf(options.only);
   const versions = new Map<Peer, string | undefined>();
-  for (const peer of PEERS) versions.set(peer, await peer.version());
-  const there = PEERS.filter((peer) => versions.get(peer) !== undefined);
-  const missing = PEERS.filter((peer) => versions.get(peer) === undefined).map(({ name }) => name);
+  for (const peer of asked) versions.set(peer, await peer.version());
+  const there = asked.filter((peer) => versions.get(peer) !== undefined);
+  const missing = asked.filter((peer) => versions.get(peer) === undefined).map(({ name }) => name);
   if (missing.length > 0) say(`not installed, so not run: ${missing.join(', ')}`);
 
   const input = await makeInput(DEFAULT_MB);
@@ -103,6 +105,14 @@ export const fileToKafka: Bench = async (options) => {
   };
   return writeReport(report, machine, out);
 };
+
+/** Ours, and of the others those that are asked for. */
+function peersOf(only: readonly string[] | undefined): readonly Peer[] {
+  if (only === undefined) return PEERS;
+  const unknown = only.filter((name) => !PEERS.some((peer) => peer.name === name));
+  if (unknown.length > 0) throw new UsageError(`--only: there is no program ${unknown.join(', ')}`);
+  return PEERS.filter((peer) => peer === skald || only.includes(peer.name));
+}
 
 /** A daemon starts once and carries for months, so this is what it comes to in the end. No goal: start-up is part of those. */
 function withoutStart(contestants: readonly Contestant[], bareZstd: number, input: Input): string[] {

@@ -16,6 +16,7 @@ export const USAGE = `usage: npm run bench -- [WHAT] [options]
   --rate N[MB]    latency: bytes a second, of all files together (default 50MB)
   --files N       latency: how many files (default 1000)
   --seconds N     latency: how long the rate is held (default 30)
+  --only A,B      agent: beside ours these programs and no others, such as kcat,rsyslog
   --brokers 1|3   brokers, and replicas of each partition (default 3)
   --out DIRECTORY where the report goes (default bench/results)
 
@@ -31,6 +32,7 @@ export interface Options {
   rate: number;
   files: number;
   seconds: number;
+  only: string[] | undefined;
   brokers: 1 | 3;
   out: string | undefined;
 }
@@ -53,6 +55,7 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
     rate: bytesASecond(values.rate ?? '50MB'),
     files: count('--files', values.files ?? '1000'),
     seconds: count('--seconds', values.seconds ?? '30'),
+    only: values.only?.split(','),
     brokers,
     out: values.out,
   };
@@ -74,6 +77,7 @@ function parse(args: readonly string[]) {
         rate: text,
         files: text,
         seconds: text,
+        only: text,
         brokers: text,
         out: text,
         help: { type: 'boolean', short: 'h' },

@@ -3,6 +3,8 @@ import type { Admin } from 'kafkajs';
 
 const CONNECTION_TIMEOUT_MS = 2000;
 const REQUEST_TIMEOUT_MS = 5000;
+/** Nobody asks twice for a topic, and a disk that is busy with other things can hold a broker up for seconds. */
+const CREATE_TIMEOUT_MS = 60_000;
 /** Asking for its offsets makes the broker create the offsets topic; no consumer ever joins it. */
 const PROBE_GROUP = 'skald-stack-probe';
 
@@ -69,8 +71,15 @@ export async function createTopic(
           })),
         };
   const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
-  await withAdmin(bootstrap, async (admin) =>
-    admin.createTopics({ topics: [{ topic, ...layout, configEntries }], waitForLeaders: false }),
+  await withAdmin(
+    bootstrap,
+    async (admin) =>
+      admin.createTopics({
+        topics: [{ topic, ...layout, configEntries }],
+        waitForLeaders: false,
+        timeout: CREATE_TIMEOUT_MS,
+      }),
+    CREATE_TIMEOUT_MS,
   );
 }
 
@@ -118,13 +127,17 @@ export async function topicIsReady(
 }
 
 /** kafkajs is kept quiet and without retries: the caller polls, and a broker that is not up yet is no error. */
-async function withAdmin<T>(bootstrap: readonly string[], use: (admin: Admin) => Promise<T>): Promise<T> {
+async function withAdmin<T>(
+  bootstrap: readonly string[],
+  use: (admin: Admin) => Promise<T>,
+  requestTimeoutMs = REQUEST_TIMEOUT_MS,
+): Promise<T> {
   const kafka = new kafkajs.Kafka({
     clientId: 'skald-stack',
     brokers: [...bootstrap],
     logLevel: kafkajs.logLevel.NOTHING,
     connectionTimeout: CONNECTION_TIMEOUT_MS,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: requestTimeoutMs,
     retry: { retries: 0 },
   });
   const admin = kafka.admin();

@@ -166,9 +166,11 @@ describe('openS3Store', () => {
     for (const name of ['0-5.log', '0-50.log']) {
       await s3.send(new CreateMultipartUploadCommand({ Bucket: bucket, Key: `${prefix}/${name}` }));
     }
-    await open().abortUnfinished(`${prefix}/0-5.log`);
+    // It gives up after three seconds, well below what a stop may take, and a busy store can need more.
+    const patience = { timeout: 60_000 };
+    await vi.waitFor(() => open().abortUnfinished(`${prefix}/0-5.log`), patience);
     expect(await unfinishedUploads(prefix)).toEqual([`${prefix}/0-50.log`]);
-    await open().abortUnfinished(`${prefix}/0-50.log`);
+    await vi.waitFor(() => open().abortUnfinished(`${prefix}/0-50.log`), patience);
   });
 
   it.each([

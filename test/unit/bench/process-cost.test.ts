@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { expect, onTestFinished, test } from 'vitest';
 import { processCost, sessionCost, threadTimes } from '../../../bench/process-cost.ts';
 
-/** A shell that leads a session, burns CPU in itself and in a child, says so and waits for its end. */
+/** A shell that leads a session, burns CPU in itself and in a child, says so and then stays as it is. */
 async function busySession(): Promise<number> {
   const burn = 'i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done';
-  const child = spawn('sh', ['-c', `sh -c '${burn}; echo done; sleep 600' & ${burn}; echo done; wait`], {
+  const child = spawn('sh', ['-c', `sh -c '${burn}; echo done; kill -STOP $$' & ${burn}; echo done; wait`], {
     detached: true,
     stdio: ['ignore', 'pipe', 'ignore'],
   });
