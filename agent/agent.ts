@@ -21,6 +21,7 @@ import { startStatusServer } from '../shared/telemetry/status-server.ts';
 import { agentReport } from './agent-report.ts';
 import { fairEncoder } from './batch/fair-encoder.ts';
 import { pooledEncoder } from './batch/encoder.ts';
+import { readBuffers } from './batch/read-buffers.ts';
 import { readBootId } from './checkpoint/boot-id.ts';
 import { openJournalFile } from './checkpoint/journal-file.ts';
 import { createDirectoryWatches } from './discover/directory-watches.ts';
@@ -60,6 +61,8 @@ export interface RunningAgent {
 }
 
 const REPEATED_LOG_MS = 60_000;
+/** Of the memory budget, for buffers that wait for the next read. */
+const SPARE_SHARE = 1 / 8;
 
 /** Runs with whatever pipelines there are, also with none. @throws SkaldError STATE_DIR_LOCKED, STATE_DIR_UNUSABLE, STATUS_LISTEN_FAILED */
 export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
@@ -72,7 +75,8 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   const registry = createRegistry();
   const metrics = createAgentMetrics(registry);
   const budget = memoryBudget(limits.memoryBytes);
-  const encoder = await pooledEncoder(limits.encodeThreads, clock).catch(async (error: unknown) => {
+  const buffers = readBuffers(limits.memoryBytes * SPARE_SHARE);
+  const encoder = await pooledEncoder(limits.encodeThreads, clock, buffers).catch(async (error: unknown) => {
     await lock.release();
     throw error;
   });
@@ -124,6 +128,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
         bootId,
         encoder: threads.share(),
         encodeAhead: limits.encodeThreads + 1,
+        buffers,
         budget: share,
         fs: nodeFileSystem,
         onManyFiles: keepHeapSmall,

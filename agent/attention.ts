@@ -7,6 +7,8 @@ export interface Attention {
   wait(ms: number): Promise<void>;
 }
 
+/** Without a reason of its own, each abort makes an exception with a stack. */
+const WOKEN = 'woken';
 /** What a timer can take; a loop that wakes once in a while for nothing costs nothing. */
 const LONGEST_MS = 3_600_000;
 
@@ -16,7 +18,7 @@ export function createAttention(clock: Clock): Attention {
   return {
     wake: () => {
       woken = true;
-      sleeping?.abort();
+      sleeping?.abort(WOKEN);
     },
     wait: async (ms) => {
       if (!woken) {

@@ -12,10 +12,12 @@ import type { Logger } from '../shared/telemetry/logger.ts';
 import { type RepeatedLog, repeatedLog } from '../shared/telemetry/repeated-log.ts';
 import { createAttention } from './attention.ts';
 import { createBatcher } from './batch/batcher.ts';
+import { batchSize } from './batch/batch-size.ts';
 import { createBatchBuilder } from './batch/batch-builder.ts';
 import { type EncodedPart, together } from './batch/encode-batches.ts';
 import { encodeQueue } from './batch/encode-queue.ts';
 import type { BatchEncoder } from './batch/encoder.ts';
+import type { ReadBuffers } from './batch/read-buffers.ts';
 import { type FsyncPolicy, openJournal } from './checkpoint/journal.ts';
 import type { JournalFile } from './checkpoint/journal-file.ts';
 import type { DirectoryWatches } from './discover/directory-watches.ts';
@@ -58,6 +60,8 @@ export interface PipelineOptions {
   decompress?: Decompress;
   /** Encode jobs that may be under way at once; keeps the workers busy and the queue short. */
   encodeAhead: number;
+  /** Those that the encoder gives back. */
+  buffers: ReadBuffers;
   budget: BudgetShare;
   fs: FileSystem;
   /** The pipeline has so many files that what is known of them takes most of the memory. */
@@ -202,6 +206,7 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     const message = 'UTF-16 with halves of surrogate pairs that stand alone; each became U+FFFD';
     log.warn('replaced', { replacedUnits, ranges }, message);
   };
+  const size = batchSize(batchBytes, () => topicWatch.maxMessageBytes);
   const queue = encodeQueue<{ settings: BatchSettings; heldBytes: number }>({
     encoder,
     maxAhead: options.encodeAhead,
@@ -212,6 +217,7 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
       for (const group of together(parts)) {
         for (const part of group) {
           counts.encoded(part, oversize);
+          size.note(part.rawBytes, part.batch.length);
           sayReplaced(part);
         }
         const [part] = group;
@@ -225,7 +231,7 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     },
   });
   const batcher = createBatcher<BatchSettings>({
-    batchBytes,
+    size,
     lingerMs,
     queue,
     settings: builder.settings,
@@ -234,6 +240,7 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
   });
   const reader = createReader({
     batcher,
+    buffers: options.buffers,
     budget,
     journal,
     published: async () => {

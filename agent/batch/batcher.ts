@@ -1,6 +1,7 @@
 /** Fills batches from lines as they are read, closes them by size and linger, and sends them through the encoder. */
 import type { Clock } from '../../shared/clock.ts';
 import type { LogFile } from '../tail/log-file.ts';
+import type { BatchSize } from './batch-size.ts';
 import type { EncodeJob, JobSegment } from './encode-batches.ts';
 import type { EncodeQueue } from './encode-queue.ts';
 
@@ -23,7 +24,7 @@ export interface Batcher {
 const FULL = 0.9;
 
 export function createBatcher<Settings>(options: {
-  batchBytes: number;
+  size: Pick<BatchSize, 'textBytes'>;
   lingerMs: number;
   queue: EncodeQueue<{ settings: Settings; heldBytes: number }>;
   /** What a batch that is closed now is built with. */
@@ -31,7 +32,7 @@ export function createBatcher<Settings>(options: {
   job(segments: JobSegment[], settings: Settings): EncodeJob;
   clock: Clock;
 }): Batcher {
-  const { batchBytes, lingerMs, clock } = options;
+  const { size, lingerMs, clock } = options;
   let segments: JobSegment[] = [];
   let rawBytes = 0;
   let heldBytes = 0;
@@ -53,7 +54,7 @@ export function createBatcher<Settings>(options: {
 
   return {
     get roomBytes() {
-      return batchBytes - rawBytes;
+      return Math.max(0, size.textBytes - rawBytes);
     },
     add: (file, read, held) => {
       if (segments.length === 0) sinceMs = clock.monotonicMs();
@@ -64,7 +65,7 @@ export function createBatcher<Settings>(options: {
     },
     lingerLeftMs,
     handOverIfDue: async () => {
-      if (rawBytes >= batchBytes * FULL || lingerLeftMs() <= 0) await handOver();
+      if (rawBytes >= size.textBytes * FULL || lingerLeftMs() <= 0) await handOver();
     },
     handOver,
   };

@@ -88,6 +88,9 @@ export interface Publisher {
   drained(signal: AbortSignal): Promise<void>;
 }
 
+/** Without a reason of its own, each abort makes an exception with a stack. */
+const PROGRESS = 'progress';
+
 /** A partition whose window stays full this long is slow: the next batch goes elsewhere. */
 const SLOW_MS = 1_000;
 /** How often a publisher that waits for room looks again at leaders and health. */
@@ -101,7 +104,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
   let progress = new AbortController();
 
   const madeProgress = (): void => {
-    progress.abort();
+    progress.abort(PROGRESS);
     progress = new AbortController();
   };
 

@@ -1,8 +1,16 @@
 import type { OpenFile } from '../discover/file-system.ts';
 
-/** Reads `length` bytes at `position`, or as many as the file has. The buffer is no part of Node's pool: it is transferred to a worker. */
-export async function fill(file: OpenFile, length: number, position: number): Promise<Buffer> {
-  const buffer = Buffer.allocUnsafeSlow(length);
+/** A buffer that is no part of Node's pool: it goes to another thread. */
+export type Allocate = (bytes: number) => Buffer;
+
+/** Reads `length` bytes at `position`, or as many as the file has. */
+export async function fill(
+  file: OpenFile,
+  length: number,
+  position: number,
+  allocate: Allocate = (bytes) => Buffer.allocUnsafeSlow(bytes),
+): Promise<Buffer> {
+  const buffer = allocate(length);
   let filled = 0;
   while (filled < length) {
     const count = await file.read(buffer, filled, length - filled, position + filled);

@@ -15,7 +15,7 @@ export async function readFrames(
   if (skipping) return passOver(file, offset, restBytes, limits);
   let length = limits.chunkBytes;
   for (;;) {
-    const bytes = await fill(file, length, offset);
+    const bytes = await fill(file, length, offset, limits.allocate);
     if (bytes.length === 0) return { kind: 'nothing' };
     const end = wholeFrames(bytes, restBytes, framing);
     if (end > 0) {

@@ -59,7 +59,7 @@ async function readLines(
   const certainBytes = ends.certainBytes(limits.maxRecordBytes);
   let length = limits.chunkBytes;
   for (;;) {
-    const bytes = await fill(file, length, offset);
+    const bytes = await fill(file, length, offset, limits.allocate);
     if (bytes.length === 0) return { kind: 'nothing' };
     const isEndOfFile = bytes.length < length;
     const end = ends.lastEnd(bytes, limits.final && isEndOfFile);

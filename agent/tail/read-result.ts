@@ -1,5 +1,6 @@
 import type { Framing, LineEncoding } from '../../shared/framing/framing.ts';
 import type { OversizePolicy } from '../../shared/wire/record-sink.ts';
+import type { Allocate } from './fill.ts';
 
 export interface ReadPosition {
   offset: number;
@@ -21,6 +22,8 @@ export interface ReadLimits {
   final: boolean;
   /** The file has had this size for so long that a record of several lines is complete with what is there. */
   quietAtBytes?: number | undefined;
+  /** For what records are read into; memory of its own without it. */
+  allocate?: Allocate;
 }
 
 /** Bytes [0, end) of `bytes` are records; reading goes on at `next`. */

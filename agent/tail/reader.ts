@@ -3,6 +3,7 @@ import { messageOf } from '../../shared/errors.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { RepeatedLog } from '../../shared/telemetry/repeated-log.ts';
 import type { Batcher } from '../batch/batcher.ts';
+import type { ReadBuffers } from '../batch/read-buffers.ts';
 import type { Journal } from '../checkpoint/journal.ts';
 import type { BudgetShare } from '../memory-budget.ts';
 import { fits } from '../discover/fingerprint.ts';
@@ -10,11 +11,14 @@ import { markBehind } from '../discover/mark.ts';
 import { guardedFile } from './guarded-file.ts';
 import { isInHole } from './hole.ts';
 import { isFinal, isQuietFor, type OpenLogFile } from './log-file.ts';
+import type { Allocate } from './fill.ts';
 import { encodingOf, readRecords } from './read-records.ts';
 import type { LossReason, ReadLimits, ReadPosition, ReadRecords, ReadResult } from './read-result.ts';
 
 export interface ReaderOptions {
   batcher: Batcher;
+  /** For what fills a batch; the encoder gives them back. */
+  buffers: ReadBuffers;
   budget: BudgetShare;
   journal: Journal;
   /** Resolves when every batch that was handed over has its intent; false when some never will, because the agent stops. */
@@ -42,7 +46,7 @@ export interface Reader {
 }
 
 export function createReader(options: ReaderOptions): Reader {
-  const { batcher, budget, journal, clock, log, signal } = options;
+  const { batcher, buffers, budget, journal, clock, log, signal } = options;
 
   /** How much of `bytes` was taken; 0 when it is time to stop. */
   const take = async (bytes: number): Promise<number> => {
@@ -81,7 +85,11 @@ export function createReader(options: ReaderOptions): Reader {
     return true;
   };
 
-  const readChunk = async (file: OpenLogFile, chunkBytes: number): Promise<ReadResult> => {
+  const readChunk = async (
+    file: OpenLogFile,
+    chunkBytes: number,
+    allocate: Allocate,
+  ): Promise<ReadResult> => {
     try {
       const encoding = await encodingOf(file.handle, options.framing);
       const guarded = guardedFile(file.handle, file.mark);
@@ -93,6 +101,7 @@ export function createReader(options: ReaderOptions): Reader {
         encoding,
         final: isFinal(file, clock.monotonicMs(), options.partialLineTimeoutMs),
         quietAtBytes: isQuietFor(file, options.recordTimeoutMs) ? file.sizeBytes : undefined,
+        allocate,
       });
       // Before the first record there is no mark, but its first bytes may have been seen.
       const begins = file.mark !== undefined || (await fits(file.handle, file.state.fingerprint));
@@ -114,6 +123,21 @@ export function createReader(options: ReaderOptions): Reader {
       );
       return { kind: 'nothing' };
     }
+  };
+
+  /** Memory for one chunk. A record that is longer than it has memory of its own, and so has what the budget has no more room for. */
+  const roomFor = (chunkBytes: number, takenBytes: number) => {
+    const given: Buffer[] = [];
+    const allocate: Allocate = (bytes) => {
+      if (bytes > chunkBytes || buffers.sizeFor(bytes) > takenBytes) return Buffer.allocUnsafeSlow(bytes);
+      const buffer = buffers.take(bytes);
+      given.push(buffer);
+      return buffer;
+    };
+    const giveBackBut = (kept: Uint8Array | undefined): void => {
+      for (const buffer of given) if (buffer.buffer !== kept?.buffer) buffers.giveBack(buffer);
+    };
+    return { allocate, giveBackBut };
   };
 
   /** An intent says what a file is in where the configuration does not. */
@@ -138,17 +162,20 @@ export function createReader(options: ReaderOptions): Reader {
     readSome: async (file, maxBytes = Infinity) => {
       const unreadBytes = file.sizeBytes - file.position.offset;
       const wantedBytes = Math.max(1, Math.min(batcher.roomBytes, unreadBytes, maxBytes));
-      const chunkBytes = await take(wantedBytes);
-      if (chunkBytes === 0) return false;
+      const takenBytes = await take(buffers.sizeFor(wantedBytes));
+      if (takenBytes === 0) return false;
+      const chunkBytes = Math.min(wantedBytes, takenBytes);
       const wasQuiet = isQuietFor(file, options.recordTimeoutMs);
-      const result = await readChunk(file, chunkBytes);
+      const room = roomFor(chunkBytes, takenBytes);
+      const result = await readChunk(file, chunkBytes, room.allocate);
+      room.giveBackBut(result.kind === 'records' ? result.bytes : undefined);
       if (result.kind === 'records') {
         const heldBytes = result.bytes.buffer.byteLength; // of a record that is longer than its chunk, all of it
-        budget.give(chunkBytes - heldBytes);
+        budget.give(takenBytes - heldBytes);
         add(file, result, heldBytes);
         return true;
       }
-      budget.give(chunkBytes);
+      budget.give(takenBytes);
       if (result.kind === 'skip') return skip(file, result);
       if (result.kind === 'lost') return lose(file, result);
       if (result.kind === 'partial') {

@@ -115,11 +115,14 @@ const kafkaSchema = z
     ),
     codec: codecField('Compression of the batches.').default('zstd'),
     level: levelField('Compression level.').optional().meta({ defaultText: '1 with zstd, 6 with gzip' }),
-    batchBytes: bytes('Bytes of records that go into a batch, before compression.', {
-      min: 1 * KIB,
-      max: 64 * MIB,
-      default: '1MiB',
-    }),
+    batchBytes: bytes(
+      'Most bytes of records that go into a batch, before compression. Fewer, when the topic would not take them compressed.',
+      {
+        min: 1 * KIB,
+        max: 64 * MIB,
+        default: '4MiB',
+      },
+    ),
     lingerMs: durationMs('Longest wait of a record for its batch to fill.', {
       min: 0,
       max: 600_000,

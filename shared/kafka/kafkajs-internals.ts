@@ -35,6 +35,19 @@ interface InternalRequestQueue {
   requestTimeout: number;
   pending: unknown[];
   inflight: Map<number, InternalRequest>;
+  push(request: {
+    entry: {
+      apiKey: number;
+      apiName: string;
+      apiVersion: number;
+      correlationId: number;
+      resolve(answer: { payload: Buffer }): void;
+      reject(error: Error): void;
+    };
+    expectResponse: true;
+    requestTimeout: number | null;
+    sendRequest(): void;
+  }): void;
   sendSocketRequest(request: InternalRequest): void;
   scheduleRequestTimeoutCheck(): void;
   maybeThrottle(ms: number | null | undefined): void;
@@ -51,20 +64,10 @@ interface InternalConnection {
   rejectRequests(error: Error): void;
   requestQueue: InternalRequestQueue;
   socket?: net.Socket;
-  send(protocol: {
-    request: {
-      apiKey: number;
-      apiName: string;
-      apiVersion: number;
-      encode(): Promise<{ buf: Buffer; buffer: Buffer }>;
-    };
-    response: {
-      decode(payload: Buffer): Promise<{ payload: unknown; clientSideThrottleTime: number }>;
-      parse(decoded: { payload: unknown }): Promise<unknown>;
-    };
-    requestTimeout: number | null;
-    logResponseError: boolean;
-  }): Promise<unknown>;
+  isAuthenticated(): boolean;
+  authenticate(): Promise<void>;
+  failIfNotConnected(): void;
+  nextCorrelationId(): number;
 }
 
 interface InternalConnectionPool {
@@ -202,6 +205,43 @@ function guardAnswers(connection: InternalConnection, onGarbage: (error: unknown
   };
 }
 
+/**
+ * Sends a request and resolves with the answer behind its correlation id, as kafkajs does, except that the pieces of a
+ * request are not put together first: kafkajs would copy a batch three times, each time into new memory.
+ */
+function ask(
+  connection: InternalConnection,
+  request: KafkaRequest<unknown>,
+  clientId: string,
+  requestTimeout: number,
+): Promise<Buffer> {
+  connection.failIfNotConnected();
+  const { apiKey, apiName, apiVersion } = request;
+  const body = new ProtocolWriter();
+  request.encode(body);
+  const correlationId = connection.nextCorrelationId();
+  const head = new ProtocolWriter().int16(apiKey).int16(apiVersion).int32(correlationId).string(clientId);
+  const pieces = [...head.pieces(), ...body.pieces()];
+  const bytes = pieces.reduce((sum, { length }) => sum + length, 0);
+  const sendRequest = (): void => {
+    const { socket } = connection;
+    socket?.cork();
+    for (const piece of [new ProtocolWriter().int32(bytes).finish(), ...pieces]) socket?.write(piece);
+    socket?.uncork();
+  };
+  return new Promise((resolve, reject) => {
+    const entry = {
+      apiKey,
+      apiName,
+      apiVersion,
+      correlationId,
+      resolve: ({ payload }: { payload: Buffer }) => resolve(payload),
+      reject,
+    };
+    connection.requestQueue.push({ entry, expectResponse: true, requestTimeout, sendRequest });
+  });
+}
+
 /** What kafkajs says of itself goes to `debug`: every failure it logs also reaches us as a rejected promise. */
 function bridgeLogger(debug: (message: string, fields: object) => void): InternalLogger {
   const log = (message: string, extra: object = {}): void => debug(message, extra);
@@ -307,31 +347,14 @@ export async function openBrokerConnection(options: BrokerConnectionOptions): Pr
       const maxVersion = broker.versions?.[asked.apiKey]?.maxVersion ?? 0;
       const request = newer !== undefined && newer.apiVersion <= maxVersion ? newer : asked;
       try {
-        // kafkajs hands back what `parse` returned, which is the T of `decode`.
-        // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-        return (await connection.send({
-          request: {
-            apiKey: request.apiKey,
-            apiName: request.apiName,
-            apiVersion: request.apiVersion,
-            encode: () => {
-              const writer = new ProtocolWriter();
-              request.encode(writer);
-              const buffer = writer.finish();
-              return Promise.resolve({ buf: buffer, buffer });
-            },
-          },
-          response: {
-            decode: (bytes) => {
-              const answer = request.decode(new ProtocolReader(bytes));
-              const clientSideThrottleTime = request.throttleMs?.(answer) ?? 0;
-              return Promise.resolve({ payload: answer, clientSideThrottleTime });
-            },
-            parse: ({ payload }) => Promise.resolve(payload),
-          },
-          requestTimeout: request.timeoutMs ?? options.requestTimeoutMs + (request.holdMs ?? 0),
-          logResponseError: false,
-        })) as T;
+        // A login may be good for some time only (KIP-368).
+        if (options.sasl !== null && !connection.isAuthenticated()) await connection.authenticate();
+        const timeoutMs = request.timeoutMs ?? options.requestTimeoutMs + (request.holdMs ?? 0);
+        const answer = request.decode(
+          new ProtocolReader(await ask(connection, request, options.clientId, timeoutMs)),
+        );
+        connection.requestQueue.maybeThrottle(request.throttleMs?.(answer));
+        return answer;
       } catch (error) {
         const mapped = connectionError(error, where, request.apiName);
         // After a time-out the answer may still come, but a connection that hangs without closing must not be kept.

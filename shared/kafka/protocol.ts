@@ -22,7 +22,7 @@ export interface KafkaRequest<T> {
   throttleMs?(answer: T): number;
 }
 
-/** Collects a request. Small fields share one growing buffer; large byte fields are kept by reference until `finish`. */
+/** Collects a request. Small fields share one growing buffer; large byte fields are kept by reference. */
 export class ProtocolWriter {
   private readonly chunks: Uint8Array[] = [];
   private small = Buffer.allocUnsafe(256);
@@ -132,9 +132,13 @@ export class ProtocolWriter {
     return this.int8(0);
   }
 
+  /** The request in pieces, in order. */
+  pieces(): Uint8Array[] {
+    return [...this.chunks, this.small.subarray(0, this.used)];
+  }
+
   finish(): Buffer {
-    if (this.chunks.length === 0) return this.small.subarray(0, this.used);
-    return Buffer.concat([...this.chunks, this.small.subarray(0, this.used)]);
+    return Buffer.concat(this.pieces());
   }
 }
 

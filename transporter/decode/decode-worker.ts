@@ -1,4 +1,5 @@
 /** Entry of the piscina threads. */
+import { setImmediate } from 'node:timers/promises';
 import { move, transferableSymbol, valueSymbol } from 'piscina';
 import { garbageCollector } from '../../shared/collect-garbage.ts';
 import { decodeRange, type DecodeJob, piecesOf } from './decode-range.ts';
@@ -16,6 +17,7 @@ export async function decode(job: DecodeJob): Promise<unknown> {
     garbage.young();
   } else {
     garbage.all();
+    await setImmediate(); // buffers of the codecs' bindings are freed in callbacks, and without it job may follow job without any
     textBytes = 0;
   }
   const range = await decodeRange(job);

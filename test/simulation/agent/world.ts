@@ -1,5 +1,6 @@
 /** One pipeline of the agent in a world of its own: disk, brokers, time and chance all come from one seed. */
 import { inlineEncoder } from '../../../agent/batch/encoder.ts';
+import { readBuffers } from '../../../agent/batch/read-buffers.ts';
 import type { FsyncPolicy } from '../../../agent/checkpoint/journal.ts';
 import { memoryBudget } from '../../../agent/memory-budget.ts';
 import { type RunningPipeline, startPipeline } from '../../../agent/pipeline.ts';
@@ -122,7 +123,8 @@ export function createWorld(options: WorldOptions) {
   };
   const slow = options.faults?.(clock);
   const faults: ReadFaults | undefined = slow && { ...slow, fails };
-  const encoder = inlineEncoder();
+  const buffers = readBuffers(1 << 14, 1);
+  const encoder = inlineEncoder(buffers);
   let life: ProcessLife = processLife();
   let pipeline: RunningPipeline | undefined;
   let boots = 1;
@@ -170,6 +172,7 @@ export function createWorld(options: WorldOptions) {
         },
         decompress: (...batch) => mine.through(clock.hold(decompressRecords(...batch))),
         encodeAhead: 2,
+        buffers,
         budget: memoryBudget(1 << 16).share('sim'),
         ...sharedFiles(disk.fileSystem(mine, faults), mineClock, { maxOpenFiles: 200 }),
         clock: mineClock,

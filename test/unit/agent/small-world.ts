@@ -1,6 +1,7 @@
 /** One pipeline on a simulated disk, network and clock, for situations that a test sets up step by step. */
 import { onTestFinished } from 'vitest';
 import { inlineEncoder } from '../../../agent/batch/encoder.ts';
+import { readBuffers } from '../../../agent/batch/read-buffers.ts';
 import type { FileSystem } from '../../../agent/discover/file-system.ts';
 import { memoryBudget } from '../../../agent/memory-budget.ts';
 import { type RunningPipeline, startPipeline } from '../../../agent/pipeline.ts';
@@ -85,6 +86,7 @@ export function smallWorld(options: SmallWorldOptions = {}) {
 
   const start = async (journal: MemoryJournal, fs?: FileSystem): Promise<RunningPipeline> => {
     const life = processLife();
+    const buffers = readBuffers(1 << 14, 1);
     const starting = startPipeline({
       config: {
         ...config,
@@ -99,8 +101,9 @@ export function smallWorld(options: SmallWorldOptions = {}) {
       metadataMaxAgeMs: 5_000,
       journalFile: journal,
       fsyncPolicy: { fsync: 'interval', fsyncIntervalMs: 1_000 },
-      encoder: inlineEncoder(),
+      encoder: inlineEncoder(buffers),
       encodeAhead: 2,
+      buffers,
       budget: budget.share('main'),
       ...sharedFiles(fs ?? disk.fileSystem(life), clock),
       clock,

@@ -28,7 +28,7 @@ function kafka(settings: string) {
   return `files: {include: [/a]}\nkafka: {topic: t, ${settings}}\n`;
 }
 
-test('two lines are enough; everything else has the default that the design names', () => {
+test('two lines are enough; everything else has its default', () => {
   expect(parse(MINIMAL)).toEqual({
     name: 'access-log',
     file: '/etc/skald/pipelines/access-log.yaml',
@@ -53,7 +53,7 @@ test('two lines are enough; everything else has the default that the design name
       topic: 'access',
       codec: 'zstd',
       level: 1,
-      batchBytes: 1_048_576,
+      batchBytes: 4_194_304,
       lingerMs: 200,
       maxInFlight: 5,
       requestTimeoutMs: 30_000,

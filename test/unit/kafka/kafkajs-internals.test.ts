@@ -74,11 +74,15 @@ describe('what is used of kafkajs', () => {
       isConnected: expect.any(Function),
       rejectRequests: expect.any(Function),
       processData: expect.any(Function),
-      send: expect.any(Function),
+      isAuthenticated: expect.any(Function),
+      authenticate: expect.any(Function),
+      failIfNotConnected: expect.any(Function),
+      nextCorrelationId: expect.any(Function),
     });
     expect(connection!['requestQueue']).toMatchObject({
       requestTimeout: 1,
       pending: [],
+      push: expect.any(Function),
       inflight: new Map(),
       sendSocketRequest: expect.any(Function),
       scheduleRequestTimeoutCheck: expect.any(Function),

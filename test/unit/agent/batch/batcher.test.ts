@@ -9,7 +9,7 @@ function setUp() {
   const clock = simClock(0);
   const handed: { job: EncodeJob; settings: number; heldBytes: number }[] = [];
   const batcher = createBatcher<number>({
-    batchBytes: 1_000,
+    size: { textBytes: 1_000 },
     lingerMs: 200,
     queue: {
       add: (job, { settings, heldBytes }) => {

@@ -1,7 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { EncodeJob } from '../../../../agent/batch/encode-batches.ts';
 import type { pooledEncoder } from '../../../../agent/batch/encoder.ts';
+import { readBuffers } from '../../../../agent/batch/read-buffers.ts';
+import { garbageCollector } from '../../../../shared/collect-garbage.ts';
 import { projectRoot } from '../../../../scripts/stack/project-root.ts';
 
 /** Worker threads run what is built, so the pool is taken from there too. */
@@ -10,9 +13,10 @@ async function setUp(threads: number) {
     join(projectRoot(), 'dist', 'agent', 'batch', 'encoder.js')
   );
   const time = { ms: 0 };
-  const encoder = await built.pooledEncoder(threads, { monotonicMs: () => time.ms });
+  const buffers = readBuffers(1 << 24);
+  const encoder = await built.pooledEncoder(threads, { monotonicMs: () => time.ms }, buffers);
   onTestFinished(() => encoder.close());
-  return { time, ...encoder };
+  return { time, buffers, ...encoder };
 }
 
 function job(text: string): EncodeJob {
@@ -26,8 +30,8 @@ function job(text: string): EncodeJob {
     fileId: 'f',
     fileOffset: 0,
   };
-  const options = { timestampMs: 0, codec: 'none', maxRecordBytes: 1_000, oversize: 'split' } as const;
-  return { segments: [segment], maxBatchBytes: 1 << 20, options: { ...options, host: 'h', pipeline: 'p' } };
+  const options = { timestampMs: 0, codec: 'none', maxRecordBytes: 1 << 21, oversize: 'split' } as const;
+  return { segments: [segment], maxBatchBytes: 1 << 22, options: { ...options, host: 'h', pipeline: 'p' } };
 }
 
 test('the jobs of thousands of pipelines wait in line, and none is refused', async () => {
@@ -47,4 +51,40 @@ test('threads that finish nothing for two minutes hang; those that have nothing 
   expect(encoder.wedged()).toBe('no batch has been encoded for 120 s, and 2 wait for it');
   await Promise.all(jobs);
   expect(encoder.wedged()).toBeUndefined();
+});
+
+test('a shared read buffer is lent to the thread and given back when the batch is there', async () => {
+  const encoder = await setUp(1);
+  const { buffers } = encoder;
+  const text = 'a line of some length\n'.repeat(10_000);
+  const lent = buffers.take(text.length);
+  lent.write(text);
+  const [own, shared] = [job(text), job(text)];
+  shared.segments[0]!.bytes = lent;
+  const underWay = encoder.encode(shared);
+  const other = buffers.take(text.length);
+  expect(other.buffer).not.toBe(lent.buffer);
+  const [expected, parts] = [await encoder.encode(own), await underWay];
+  expect(parts).toEqual(expected);
+  expect(buffers.take(text.length).buffer).toBe(lent.buffer);
+});
+
+test('what the codec needs for a batch is free again while batch follows batch', async () => {
+  const encoder = await setUp(1);
+  const text = `${randomBytes(768 * 1024).toString('base64')}\n`; // a mebibyte that lz4 makes nothing of
+  const garbage = garbageCollector();
+  const batches = async (count: number): Promise<number> => {
+    const next = async (left: number): Promise<void> => {
+      if (left <= 0) return;
+      const lz4 = job(text);
+      lz4.options.codec = 'lz4';
+      await encoder.encode(lz4);
+      await next(left - 2);
+    };
+    await Promise.all([next(count), next(count - 1)]); // the thread never waits for the next one
+    garbage.all();
+    return process.memoryUsage.rss();
+  };
+  const before = await batches(100);
+  expect((await batches(400)) - before).toBeLessThan(200 * 1024 ** 2);
 });
