@@ -76,7 +76,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   const metrics = createAgentMetrics(registry);
   const budget = memoryBudget(limits.memoryBytes);
   const buffers = readBuffers(limits.memoryBytes * SPARE_SHARE);
-  const encoder = await pooledEncoder(limits.encodeThreads, clock, buffers).catch(async (error: unknown) => {
+  const encoder = await pooledEncoder(limits.encodeThreads, clock).catch(async (error: unknown) => {
     await lock.release();
     throw error;
   });

@@ -1,4 +1,4 @@
-import type { Clock } from '../shared/clock.ts';
+import { type Clock, WOKEN } from '../shared/clock.ts';
 
 /** Lets one loop, and only one, sleep until somebody has something for it to do or its time is over. */
 export interface Attention {
@@ -7,8 +7,6 @@ export interface Attention {
   wait(ms: number): Promise<void>;
 }
 
-/** Without a reason of its own, each abort makes an exception with a stack. */
-const WOKEN = 'woken';
 /** What a timer can take; a loop that wakes once in a while for nothing costs nothing. */
 const LONGEST_MS = 3_600_000;
 

@@ -60,7 +60,7 @@ export interface PipelineOptions {
   decompress?: Decompress;
   /** Encode jobs that may be under way at once; keeps the workers busy and the queue short. */
   encodeAhead: number;
-  /** Those that the encoder gives back. */
+  /** Of all pipelines. */
   buffers: ReadBuffers;
   budget: BudgetShare;
   fs: FileSystem;
@@ -209,6 +209,7 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
   const size = batchSize(batchBytes, () => topicWatch.maxMessageBytes);
   const queue = encodeQueue<{ settings: BatchSettings; heldBytes: number }>({
     encoder,
+    buffers: options.buffers,
     maxAhead: options.encodeAhead,
     onLength: counts.queued,
     take: async (parts, { settings, heldBytes }) => {

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
@@ -18,6 +19,25 @@ export function garbageCollector(): GarbageCollector {
   const collect: unknown = runInNewContext('gc');
   if (!isCollect(collect)) throw new TypeError('V8 does not show its garbage collector');
   return { all: () => collect(), young: () => collect({ type: 'minor' }) };
+}
+
+/** Collects everything after each `limitBytes` that were made; for a thread that is given job after job. */
+export function collectAfter(limitBytes: number, garbage: Pick<GarbageCollector, 'all'>) {
+  let madeBytes = 0;
+  return {
+    made: (bytes: number): void => {
+      madeBytes += bytes;
+    },
+    /** Resolves with whether it was time. */
+    ifDue: async (): Promise<boolean> => {
+      if (madeBytes < limitBytes) return false;
+      madeBytes = 0;
+      garbage.all();
+      // Buffers of a codec's binding are freed in a callback, and such a thread may have gone from job to job without any.
+      await setImmediate();
+      return true;
+    },
+  };
 }
 
 function isCollect(value: unknown): value is (options?: { type: 'minor' }) => void {

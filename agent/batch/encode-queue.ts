@@ -1,6 +1,7 @@
 /** Batches between reading and publishing: encoded in any order, handed on in the order in which their lines were read. */
 import type { EncodedPart, EncodeJob } from './encode-batches.ts';
 import type { BatchEncoder } from './encoder.ts';
+import type { ReadBuffers } from './read-buffers.ts';
 
 export interface EncodeQueue<Context> {
   /** Starts to encode; resolves at once while fewer than the bound are under way, else when one has been taken. */
@@ -15,12 +16,22 @@ export interface EncodeQueue<Context> {
  */
 export function encodeQueue<Context>(options: {
   encoder: Pick<BatchEncoder, 'encode'>;
+  /** Those that the jobs' lines were read into: they are free as soon as the batches are there. */
+  buffers: Pick<ReadBuffers, 'giveBack'>;
   maxAhead: number;
   take(parts: EncodedPart[], context: Context): Promise<void>;
   onLength(length: number): void;
 }): EncodeQueue<Context> {
   let length = 0;
   let tail: Promise<void> = Promise.resolve();
+
+  const encode = async (job: EncodeJob): Promise<EncodedPart[]> => {
+    try {
+      return await options.encoder.encode(job);
+    } finally {
+      for (const { bytes } of job.segments) options.buffers.giveBack(bytes);
+    }
+  };
 
   const takeInTurn = async (
     before: Promise<void>,
@@ -35,7 +46,7 @@ export function encodeQueue<Context>(options: {
 
   return {
     add: async (job, context) => {
-      const encoding = options.encoder.encode(job);
+      const encoding = encode(job);
       encoding.catch(() => {}); // looked at in its turn, which may come after its failure
       const before = tail;
       tail = takeInTurn(before, encoding, context);

@@ -1,7 +1,6 @@
 /** Entry of the piscina threads. */
-import { setImmediate } from 'node:timers/promises';
 import { move, transferableSymbol, valueSymbol } from 'piscina';
-import { garbageCollector } from '../../shared/collect-garbage.ts';
+import { collectAfter, garbageCollector } from '../../shared/collect-garbage.ts';
 import { encodeBatches, type EncodedPart, type EncodeJob } from './encode-batches.ts';
 
 /**
@@ -10,18 +9,13 @@ import { encodeBatches, type EncodedPart, type EncodeJob } from './encode-batche
  */
 const COLLECT_AFTER_BYTES = 16 * 1024 * 1024;
 
-const garbage = garbageCollector();
-let compressedBytes = 0;
+const garbage = collectAfter(COLLECT_AFTER_BYTES, garbageCollector());
 
 /** Encodes in this thread and gives the batches away without a copy. */
 export async function encode(job: EncodeJob): Promise<unknown> {
-  if (compressedBytes >= COLLECT_AFTER_BYTES) {
-    garbage.all();
-    await setImmediate(); // what frees them is a callback, and this thread may have gone from job to job without any
-    compressedBytes = 0;
-  }
+  await garbage.ifDue();
   const parts: EncodedPart[] = await encodeBatches(job);
-  for (const { batch } of parts) compressedBytes += batch.length;
+  for (const { batch } of parts) garbage.made(batch.length);
   const transferable = {
     [transferableSymbol]: [...new Set(parts.map((part) => part.batch.buffer))],
     [valueSymbol]: parts,

@@ -2,10 +2,9 @@ import { Piscina } from 'piscina';
 import type { Clock } from '../../shared/clock.ts';
 import { deferred } from '../../shared/deferred.ts';
 import { encodeBatches, type EncodedPart, type EncodeJob } from './encode-batches.ts';
-import type { ReadBuffers } from './read-buffers.ts';
 
 export interface BatchEncoder {
-  /** The job's buffers are gone afterwards, or have been given back. Jobs may finish in another order than they came. */
+  /** The job's buffers may be gone afterwards. Jobs may finish in another order than they came. */
   encode(job: EncodeJob): Promise<EncodedPart[]>;
   close(): Promise<void>;
 }
@@ -35,7 +34,6 @@ async function loaded(pool: Piscina, threads: number): Promise<void> {
 export async function pooledEncoder(
   threads: number,
   clock: Pick<Clock, 'monotonicMs'>,
-  buffers: Pick<ReadBuffers, 'giveBack'>,
 ): Promise<PooledEncoder> {
   const pool = new Piscina({
     filename: new URL('./encode-worker.js', import.meta.url).href,
@@ -65,7 +63,6 @@ export async function pooledEncoder(
         const parts: EncodedPart[] = await pool.run(job, { transferList: [...transferList] });
         return parts;
       } finally {
-        for (const { bytes } of job.segments) buffers.giveBack(bytes);
         underWay -= 1;
         movedMs = clock.monotonicMs();
       }
@@ -75,15 +72,6 @@ export async function pooledEncoder(
 }
 
 /** Encodes on the calling thread: for simulations, which must not depend on the scheduling of threads. */
-export function inlineEncoder(buffers: Pick<ReadBuffers, 'giveBack'>): BatchEncoder {
-  return {
-    encode: async (job) => {
-      try {
-        return await encodeBatches(job);
-      } finally {
-        for (const { bytes } of job.segments) buffers.giveBack(bytes);
-      }
-    },
-    close: () => Promise.resolve(),
-  };
+export function inlineEncoder(): BatchEncoder {
+  return { encode: encodeBatches, close: () => Promise.resolve() };
 }

@@ -3,6 +3,7 @@
  * five times what reading itself costs, and V8 looks through its heap for garbage after every few buffers. It is shared
  * with the encoding threads: what is sent there and back counts as new in each thread, and is garbage to the other.
  */
+import { ownBuffer } from '../../shared/codec/views.ts';
 
 export interface ReadBuffers {
   /** How much `take` will hold for so many bytes. */
@@ -27,7 +28,7 @@ export function readBuffers(spareBytes: number, leastBytes = LEAST_BYTES): ReadB
   return {
     sizeFor,
     take: (bytes) => {
-      if (bytes < leastBytes) return Buffer.allocUnsafeSlow(bytes);
+      if (bytes < leastBytes) return ownBuffer(bytes);
       const size = sizeFor(bytes);
       const at = spare.findIndex(({ byteLength }) => byteLength === size);
       const [buffer = new SharedArrayBuffer(size)] = at === -1 ? [] : spare.splice(at, 1);

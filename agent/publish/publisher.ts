@@ -2,7 +2,7 @@
  * Encoded batches, in the order in which their lines were read, to acknowledged batches: partition choice, intent,
  * produce, commit. One publisher serves one pipeline.
  */
-import type { Clock, Random } from '../../shared/clock.ts';
+import { type Clock, type Random, WOKEN } from '../../shared/clock.ts';
 import { SkaldError } from '../../shared/errors.ts';
 import type { KafkaCluster, Lane } from '../../shared/kafka/cluster.ts';
 import { produceRequest, type ProducedPartition } from '../../shared/kafka/requests/produce.ts';
@@ -88,9 +88,6 @@ export interface Publisher {
   drained(signal: AbortSignal): Promise<void>;
 }
 
-/** Without a reason of its own, each abort makes an exception with a stack. */
-const PROGRESS = 'progress';
-
 /** A partition whose window stays full this long is slow: the next batch goes elsewhere. */
 const SLOW_MS = 1_000;
 /** How often a publisher that waits for room looks again at leaders and health. */
@@ -104,7 +101,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
   let progress = new AbortController();
 
   const madeProgress = (): void => {
-    progress.abort(PROGRESS);
+    progress.abort(WOKEN);
     progress = new AbortController();
   };
 

@@ -1,3 +1,4 @@
+import { ownBuffer } from '../../shared/codec/views.ts';
 import type { OpenFile } from '../discover/file-system.ts';
 
 /** A buffer that is no part of Node's pool: it goes to another thread. */
@@ -8,7 +9,7 @@ export async function fill(
   file: OpenFile,
   length: number,
   position: number,
-  allocate: Allocate = (bytes) => Buffer.allocUnsafeSlow(bytes),
+  allocate: Allocate = ownBuffer,
 ): Promise<Buffer> {
   const buffer = allocate(length);
   let filled = 0;

@@ -1,4 +1,5 @@
 /** Moves records from files into the batcher, within the memory budget. */
+import { ownBuffer } from '../../shared/codec/views.ts';
 import { messageOf } from '../../shared/errors.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { RepeatedLog } from '../../shared/telemetry/repeated-log.ts';
@@ -17,7 +18,7 @@ import type { LossReason, ReadLimits, ReadPosition, ReadRecords, ReadResult } fr
 
 export interface ReaderOptions {
   batcher: Batcher;
-  /** For what fills a batch; the encoder gives them back. */
+  /** For what fills a batch; they are given back when it is encoded. */
   buffers: ReadBuffers;
   budget: BudgetShare;
   journal: Journal;
@@ -129,7 +130,7 @@ export function createReader(options: ReaderOptions): Reader {
   const roomFor = (chunkBytes: number, takenBytes: number) => {
     const given: Buffer[] = [];
     const allocate: Allocate = (bytes) => {
-      if (bytes > chunkBytes || buffers.sizeFor(bytes) > takenBytes) return Buffer.allocUnsafeSlow(bytes);
+      if (bytes > chunkBytes || buffers.sizeFor(bytes) > takenBytes) return ownBuffer(bytes);
       const buffer = buffers.take(bytes);
       given.push(buffer);
       return buffer;

@@ -5,15 +5,9 @@ import { emptyState } from '../../../agent/checkpoint/state.ts';
 import { fileProgress } from '../../../agent/file-progress.ts';
 import { recordProblems } from '../../../agent/problems.ts';
 import { smallWorld } from './small-world.ts';
+import { someFileState } from './some-file-state.ts';
 
-const someState = (offset: number): FileState => ({
-  id: 'f-1',
-  key: '1-1',
-  path: '/logs/app.log',
-  fingerprint: { bytes: 0, hash: '' },
-  offset,
-  skipping: false,
-});
+const someState = (offset: number): FileState => someFileState({ id: 'f-1', key: '1-1', offset });
 
 const OPEN: Intent = {
   n: 1,

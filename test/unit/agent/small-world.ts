@@ -101,7 +101,7 @@ export function smallWorld(options: SmallWorldOptions = {}) {
       metadataMaxAgeMs: 5_000,
       journalFile: journal,
       fsyncPolicy: { fsync: 'interval', fsyncIntervalMs: 1_000 },
-      encoder: inlineEncoder(buffers),
+      encoder: inlineEncoder(),
       encodeAhead: 2,
       buffers,
       budget: budget.share('main'),

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { EncodedPart, EncodeJob } from '../../../../agent/batch/encode-batches.ts';
 import { encodeQueue } from '../../../../agent/batch/encode-queue.ts';
+import { readBuffers } from '../../../../agent/batch/read-buffers.ts';
 import { deferred, type Deferred } from '../../../../shared/deferred.ts';
 
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -19,6 +20,7 @@ function setUp(maxAhead: number) {
         return result.promise;
       },
     },
+    buffers: readBuffers(0),
     maxAhead,
     take: (_, context) => {
       taken.push(context);

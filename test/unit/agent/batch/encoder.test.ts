@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import type { EncodeJob } from '../../../../agent/batch/encode-batches.ts';
+import type { EncodedPart, EncodeJob } from '../../../../agent/batch/encode-batches.ts';
+import { encodeQueue } from '../../../../agent/batch/encode-queue.ts';
 import type { pooledEncoder } from '../../../../agent/batch/encoder.ts';
 import { readBuffers } from '../../../../agent/batch/read-buffers.ts';
 import { garbageCollector } from '../../../../shared/collect-garbage.ts';
+import { deferred } from '../../../../shared/deferred.ts';
 import { projectRoot } from '../../../../scripts/stack/project-root.ts';
 
 /** Worker threads run what is built, so the pool is taken from there too. */
@@ -13,10 +15,9 @@ async function setUp(threads: number) {
     join(projectRoot(), 'dist', 'agent', 'batch', 'encoder.js')
   );
   const time = { ms: 0 };
-  const buffers = readBuffers(1 << 24);
-  const encoder = await built.pooledEncoder(threads, { monotonicMs: () => time.ms }, buffers);
+  const encoder = await built.pooledEncoder(threads, { monotonicMs: () => time.ms });
   onTestFinished(() => encoder.close());
-  return { time, buffers, ...encoder };
+  return { time, ...encoder };
 }
 
 function job(text: string): EncodeJob {
@@ -55,16 +56,24 @@ test('threads that finish nothing for two minutes hang; those that have nothing 
 
 test('a shared read buffer is lent to the thread and given back when the batch is there', async () => {
   const encoder = await setUp(1);
-  const { buffers } = encoder;
+  const buffers = readBuffers(1 << 24);
+  const taken = deferred<EncodedPart[]>();
+  const queue = encodeQueue({
+    encoder,
+    buffers,
+    maxAhead: 1,
+    take: (parts) => Promise.resolve(taken.resolve(parts)),
+    onLength: () => {},
+  });
   const text = 'a line of some length\n'.repeat(10_000);
   const lent = buffers.take(text.length);
   lent.write(text);
   const [own, shared] = [job(text), job(text)];
   shared.segments[0]!.bytes = lent;
-  const underWay = encoder.encode(shared);
+  await queue.add(shared, undefined);
   const other = buffers.take(text.length);
   expect(other.buffer).not.toBe(lent.buffer);
-  const [expected, parts] = [await encoder.encode(own), await underWay];
+  const [expected, parts] = [await encoder.encode(own), await taken.promise];
   expect(parts).toEqual(expected);
   expect(buffers.take(text.length).buffer).toBe(lent.buffer);
 });

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Entry } from '../../../../agent/checkpoint/entries.ts';
 import { apply, type CheckpointState, emptyState, snapshot } from '../../../../agent/checkpoint/state.ts';
 import { someIntent } from '../publish/some-intent.ts';
+import { someFileState } from '../some-file-state.ts';
 import { historyOf, steps } from './some-history.ts';
 
 function fold(entries: readonly Entry[]): CheckpointState {
@@ -11,15 +12,7 @@ function fold(entries: readonly Entry[]): CheckpointState {
   return state;
 }
 
-const FILE: Entry = {
-  t: 'file',
-  id: 'fd-1-1',
-  key: 'fd-1',
-  path: '/logs/app.log',
-  fingerprint: { bytes: 0, hash: '' },
-  offset: 0,
-  skipping: false,
-};
+const FILE: Entry = { t: 'file', ...someFileState() };
 
 const range = (start: number, end: number, skipRest = false) => ({
   file: 'fd-1-1',

@@ -3,21 +3,14 @@ import { createFileAttention } from '../../../../agent/tail/file-attention.ts';
 import { newLogFile } from '../../../../agent/tail/log-file.ts';
 import { simClock } from '../../../simulation/support/sim-clock.ts';
 import { memoryFile } from '../memory-file.ts';
+import { someFileState } from '../some-file-state.ts';
 
 test('a look that is due already wakes nobody again: the loop would be busy until it comes', async () => {
   const clock = simClock(0);
   let woken = 0;
   const attention = createFileAttention({ pollIntervalMs: 50, wake: () => (woken += 1), clock });
   const handle = memoryFile('line\n');
-  const state = {
-    id: 'fd-1-1',
-    key: 'fd-1',
-    path: '/logs/app.log',
-    fingerprint: { bytes: 0, hash: '' },
-    offset: 0,
-    skipping: false,
-  };
-  const file = newLogFile(state, handle, await handle.stat(), 0);
+  const file = newLogFile(someFileState(), handle, await handle.stat(), 0);
   attention.soon(file);
   attention.soon(file);
   expect(woken).toBe(1);
