@@ -110,8 +110,9 @@ export async function describeTopic(bootstrap: readonly string[], topic: string)
 }
 
 /**
- * True when every broker, asked by itself, knows a leader for all `partitions` and sees every replica in sync: a client
- * that asks a broker too early is told that there is no such topic.
+ * True when every broker, asked by itself, knows a leader for all `partitions` and sees every replica in sync, and each
+ * leader answers as one: a client that asks too early is told that there is no such topic, or, by a broker that has
+ * read of its election and not taken it up, that it does not lead.
  */
 export async function topicIsReady(
   bootstrap: readonly string[],
@@ -119,11 +120,14 @@ export async function topicIsReady(
   partitions: number,
 ): Promise<boolean> {
   const answers = await Promise.all(bootstrap.map((address) => describeTopic([address], topic)));
-  return answers.every(
+  const isKnown = answers.every(
     (states) =>
       states.length === partitions &&
       states.every(({ leader, replicas, inSync }) => leader >= 0 && inSync.length === replicas.length),
   );
+  if (!isKnown) return false;
+  const offsets = await withAdmin(bootstrap, async (admin) => admin.fetchTopicOffsets(topic));
+  return offsets.length === partitions;
 }
 
 /** kafkajs is kept quiet and without retries: the caller polls, and a broker that is not up yet is no error. */

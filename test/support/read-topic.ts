@@ -5,6 +5,7 @@ import { waitFor } from './wait-for.ts';
 
 /** For records that are on their way; on a quiet machine they take a second. */
 const ARRIVAL_TIMEOUT_MS = 90_000;
+const COUNT_TIMEOUT_MS = 30_000;
 
 export interface TopicLine {
   partition: number;
@@ -32,7 +33,12 @@ export async function countRecords(
   const admin = new Kafka({ brokers: [...bootstrap], logLevel: logLevel.NOTHING }).admin();
   await admin.connect();
   try {
-    return await countWith(admin, topic);
+    // A partition whose leader moves says so, and kafkajs does not ask again.
+    const { count } = await waitFor(async () => ({ count: await countWith(admin, topic) }), {
+      timeoutMs: COUNT_TIMEOUT_MS,
+      what: `the number of records in ${topic}`,
+    });
+    return count;
   } finally {
     await admin.disconnect();
   }
