@@ -52,6 +52,11 @@ export interface FileState {
   restBytes?: number | undefined;
 }
 
+/** The number in the `id` of a FileState. */
+export function fileNumber(id: string): number {
+  return Number(id.slice(id.lastIndexOf('-') + 1));
+}
+
 export interface IntentRange {
   file: string;
   /** Byte range [start, end) of the file. */
@@ -128,6 +133,7 @@ export interface Gap {
 export type Entry =
   | { t: 'journal'; version: 1; pipeline: string; topic: string }
   | { t: 'counters'; file: number; intent: number }
+  /** Takes its number too: one entry, so that what a power cut leaves of a journal has both or none. */
   | ({ t: 'file' } & FileState)
   /** With a key, its content is in another inode now. */
   | { t: 'move'; id: string; path: string; key?: string; bornNs?: number; copy?: boolean }

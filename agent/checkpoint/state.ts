@@ -4,6 +4,7 @@
  */
 import {
   type Entry,
+  fileNumber,
   type FileState,
   type Gap,
   type Intent,
@@ -116,6 +117,7 @@ export function apply(state: CheckpointState, entry: Entry): void {
     case 'file': {
       const { t: _, ...file } = entry;
       state.files.set(file.id, file);
+      state.nextFile = Math.max(state.nextFile, fileNumber(file.id) + 1);
       return;
     }
     case 'move': {

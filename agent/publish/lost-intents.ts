@@ -8,7 +8,7 @@ import { messageOf } from '../../shared/errors.ts';
 import { crc32c } from '../../shared/wire/crc32c.ts';
 import type { JobSegment } from '../batch/encode-batches.ts';
 import type { Journal } from '../checkpoint/journal.ts';
-import type { FileState } from '../checkpoint/entries.ts';
+import { type FileState, fileNumber } from '../checkpoint/entries.ts';
 import type { OpenFile } from '../discover/file-system.ts';
 import { readRange } from '../checkpoint/rebuild.ts';
 import { isBatchOf, type OwnBatch, ownBatches } from './own-batches.ts';
@@ -125,8 +125,7 @@ function commitFound(batches: readonly OwnBatch[], journal: Journal): void {
 function isOf({ fileId, end }: ProvenanceRange, file: FileState, firstNew: number): boolean {
   if (end <= file.offset) return false;
   if (fileId === file.id) return true;
-  const numberOf = (id: string): number => Number(id.slice(id.lastIndexOf('-') + 1));
-  return fileId.startsWith(`${file.key}-`) && Math.min(numberOf(fileId), numberOf(file.id)) >= firstNew;
+  return fileId.startsWith(`${file.key}-`) && Math.min(fileNumber(fileId), fileNumber(file.id)) >= firstNew;
 }
 
 function sayTwice(ranges: readonly ProvenanceRange[], options: LostIntentsOptions): void {

@@ -110,7 +110,7 @@ export function createKnownFiles(options: {
       skipping,
       ...(afterTruncation && { afterTruncation }),
     };
-    journal.append({ t: 'counters', file: n + 1, intent: 0 }, { t: 'file', ...state });
+    journal.append({ t: 'file', ...state });
     const applied = journal.state.files.get(state.id)!;
     remembered.set(stat.key, applied);
     return applied;

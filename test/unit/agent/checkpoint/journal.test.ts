@@ -69,7 +69,7 @@ async function written(
 ): Promise<{ file: MemoryJournal; state: CheckpointState }> {
   const disk = memoryJournal();
   const { journal } = await open(disk);
-  journal.append({ t: 'counters', file: 4, intent: 0 }, file(1), file(2), file(3));
+  journal.append(file(1), file(2), file(3));
   journal.append({ t: 'producer', producerId: 2n ** 62n + 1n, producerEpoch: 3 });
   for (let n = 1; n <= 4; n += 1) {
     const crc32c = 0xffff_fff0 + n;
@@ -91,7 +91,7 @@ describe('a journal that may lack its last entries', () => {
   test('the machine went down under a living agent: yes, and still so at the next start, until it was looked for', async () => {
     const disk = memoryJournal();
     const first = await life(disk, 'boot-1');
-    first.append(...Array.from({ length: 3 }, (_, i) => file(i + 1)), { t: 'counters', file: 4, intent: 0 });
+    first.append(file(1), file(2), file(3));
     await first.flush();
     expect(first.state.gap).toBeUndefined();
     expect((await life(disk, 'boot-2')).state.gap).toEqual({ nextFile: 4 });
@@ -235,7 +235,7 @@ describe('compaction', () => {
   test('a journal that has grown is rewritten, and opens to the same state', async () => {
     const disk = memoryJournal();
     const { journal } = await open(disk);
-    journal.append({ t: 'counters', file: 2, intent: 0 }, file(1));
+    journal.append(file(1));
     let largest = 0;
     for (let n = 1; n <= 30_000; n += 1) {
       journal.append({ t: 'intent', ...someIntent({ n }) });

@@ -82,7 +82,7 @@ export function historyOf(history: readonly Step[]): Entry[] {
         };
         nextFile += 1;
         files.push(file);
-        entries.push({ t: 'counters', file: nextFile, intent: 0 }, { t: 'file', ...file });
+        entries.push({ t: 'file', ...file });
         break;
       }
       case 'move': {

@@ -75,6 +75,7 @@ async function setUp(
       skipping: false,
     },
     { t: 'life', boot: 'before', sure: false },
+    { t: 'gap', nextFile: 2 },
     { t: 'time', lastMs: NOW_MS - 1_000 },
   ];
   const journal = await openJournal({

@@ -1,6 +1,9 @@
 import { appendFile, copyFile, mkdtemp, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { type Entry, fileNumber } from '../../../../agent/checkpoint/entries.ts';
+import { parseJournal } from '../../../../agent/checkpoint/journal-lines.ts';
+import { apply, emptyState } from '../../../../agent/checkpoint/state.ts';
 import { type FileStat, type FileSystem, nodeFileSystem } from '../../../../agent/discover/file-system.ts';
 import { tempDir } from '../../../support/temp-dir.ts';
 import { follower } from './follower.ts';
@@ -207,4 +210,23 @@ describe('rotated into another file system, by copying and unlinking', () => {
       );
     },
   );
+});
+
+test('a journal that is cut off anywhere has a file with its number, or neither: what it lacks is new to it', async () => {
+  const directory = await tempDir();
+  for (const name of ['a.log', 'b.log', 'c.log']) await writeFile(join(directory, name), `${name}\n`);
+  const agent = await follower(directory);
+  await agent.look();
+  await agent.journal.flush();
+  const { entries } = parseJournal(agent.disk.content);
+  const numbers = (some: readonly Entry[]): number[] =>
+    some.filter((entry) => entry.t === 'file').map(({ id }) => fileNumber(id));
+  expect(numbers(entries)).toEqual([1, 2, 3]);
+  for (const cut of entries.keys()) {
+    const state = emptyState('p', 't');
+    for (const entry of entries.slice(0, cut)) apply(state, entry);
+    for (const number of numbers(entries.slice(cut))) {
+      expect(number, `behind entry ${cut}`).toBeGreaterThanOrEqual(state.nextFile);
+    }
+  }
 });
