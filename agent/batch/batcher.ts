@@ -13,15 +13,38 @@ export interface Batcher {
   readonly roomBytes: number;
   /** Adds records that begin at the file's position; `heldBytes` is what their buffer takes of the memory budget. */
   add(file: LogFile, read: ReadBytes, heldBytes: number): void;
-  /** Until the batch must go; Infinity while it is empty. */
+  /** Until the batch is due at rest; Infinity while it is empty. */
   lingerLeftMs(): number;
-  handOverIfDue(): Promise<void>;
+  /** It is full, or the time since it began is over. */
+  isDue(): boolean;
+  /** The same when nothing else is at hand: then the time of a line began when its file was known to have changed. */
+  isDueAtRest(): boolean;
   /** Closes the batch; waits while enough of them are being encoded. */
   handOver(): Promise<void>;
 }
 
 /** Nearly full counts as full: the next file's chunk would be a sliver. */
 const FULL = 0.9;
+
+/** There may be thousands in a second: no field that says nothing, because each costs on the way to another thread. */
+function segmentOf({ state, position }: LogFile, read: ReadBytes): JobSegment {
+  const { bytes, end, terminated, skipRest, continues, insideBytes, restBytes, encoding } = read;
+  const { id: fileId } = state;
+  const segment: JobSegment = {
+    bytes,
+    start: 0,
+    end,
+    terminated,
+    skipRest,
+    fileId,
+    fileOffset: position.offset,
+  };
+  if (continues === true) segment.continues = true;
+  if (insideBytes !== undefined) segment.insideBytes = insideBytes;
+  if (restBytes !== undefined) segment.restBytes = restBytes;
+  if (encoding !== undefined) segment.encoding = encoding;
+  return segment;
+}
 
 export function createBatcher<Settings>(options: {
   size: Pick<BatchSize, 'textBytes'>;
@@ -36,10 +59,13 @@ export function createBatcher<Settings>(options: {
   let segments: JobSegment[] = [];
   let rawBytes = 0;
   let heldBytes = 0;
-  let sinceMs = 0;
+  let sinceMs = Infinity;
+  /** Since when lines of it have waited, in their files. */
+  let waitingSinceMs = Infinity;
 
-  const lingerLeftMs = (): number =>
-    segments.length === 0 ? Infinity : lingerMs - (clock.monotonicMs() - sinceMs);
+  const isFull = (): boolean => rawBytes >= size.textBytes * FULL;
+  const leftMs = (fromMs: number): number =>
+    segments.length === 0 ? Infinity : lingerMs - (clock.monotonicMs() - fromMs);
 
   const handOver = async (): Promise<void> => {
     if (segments.length === 0) return;
@@ -49,6 +75,7 @@ export function createBatcher<Settings>(options: {
     segments = [];
     rawBytes = 0;
     heldBytes = 0;
+    waitingSinceMs = Infinity;
     await options.queue.add(job, context);
   };
 
@@ -58,15 +85,14 @@ export function createBatcher<Settings>(options: {
     },
     add: (file, read, held) => {
       if (segments.length === 0) sinceMs = clock.monotonicMs();
-      const { id: fileId } = file.state;
-      segments.push({ ...read, start: 0, fileId, fileOffset: file.position.offset });
+      waitingSinceMs = Math.min(waitingSinceMs, file.changedMs, sinceMs);
+      segments.push(segmentOf(file, read));
       rawBytes += read.end;
       heldBytes += held;
     },
-    lingerLeftMs,
-    handOverIfDue: async () => {
-      if (rawBytes >= size.textBytes * FULL || lingerLeftMs() <= 0) await handOver();
-    },
+    lingerLeftMs: () => leftMs(waitingSinceMs),
+    isDue: () => isFull() || leftMs(sinceMs) <= 0,
+    isDueAtRest: () => isFull() || leftMs(waitingSinceMs) <= 0,
     handOver,
   };
 }

@@ -11,6 +11,7 @@ import {
   type LineBatchOptions,
   type LineSegment,
 } from '../../shared/wire/encode-lines.ts';
+import type { ProvenanceRange } from '../../shared/wire/provenance.ts';
 import { type IntentRange, MARK_BYTES } from '../checkpoint/entries.ts';
 import { halve } from './halve.ts';
 
@@ -31,9 +32,6 @@ export interface EncodeJob {
   keying?: (Keying & { slot?: number }) | undefined;
 }
 
-/** What an intent keeps of a range. */
-export type EncodedRange = Omit<IntentRange, 'file'> & { fileId: string };
-
 export interface EncodedPart {
   /** A RecordBatch that is not sealed yet; empty when every record was dropped. */
   batch: Uint8Array;
@@ -42,7 +40,7 @@ export interface EncodedPart {
   oversized: { records: number; bytes: number };
   /** Code units of UTF-16 that became U+FFFD; none when it is not given. */
   replacedUnits?: number;
-  ranges: EncodedRange[];
+  ranges: IntentRange[];
   /** With keys: the partition that it must go to. Parts of the same ranges follow each other. */
   slot?: number;
 }
@@ -94,15 +92,23 @@ async function encodeKeyed(job: EncodeJob, { slot: only, ...keying }: Keying & {
 }
 
 function partOf(encoded: EncodedBatch, segments: readonly JobSegment[]): EncodedPart {
-  const ranges = encoded.provenance.ranges.map((range, i) => {
-    const { terminated, skipRest, insideBytes, restBytes, encoding } = segments[i]!;
-    const { fileId, start, end, crc32c } = range;
-    const rest = { terminated, skipRest, insideBytes, restBytes, encoding };
-    const tail = end - start > MARK_BYTES && { tail: tailOf(segments[i]!) };
-    return { fileId, start, end, crc32c, ...rest, ...tail };
-  });
+  const ranges = encoded.provenance.ranges.map((range, i) => rangeOf(range, segments[i]!));
   const { bytes: batch, recordCount: records, rawBytes, oversized, replacedUnits } = encoded;
   return { batch, records, rawBytes, oversized, replacedUnits, ranges };
+}
+
+/** There may be thousands in a second: no field that says nothing, because each costs on the way to another thread. */
+function rangeOf(
+  { fileId: file, start, end, crc32c: sum }: ProvenanceRange,
+  segment: JobSegment,
+): IntentRange {
+  const { terminated, skipRest, insideBytes, restBytes, encoding } = segment;
+  const range: IntentRange = { file, start, end, terminated, skipRest, crc32c: sum };
+  if (end - start > MARK_BYTES) range.tail = tailOf(segment);
+  if (insideBytes !== undefined) range.insideBytes = insideBytes;
+  if (restBytes !== undefined) range.restBytes = restBytes;
+  if (encoding !== undefined) range.encoding = encoding;
+  return range;
 }
 
 /** Parts with keys that have the same ranges, in one group; any other part is a group of its own. */
@@ -120,5 +126,5 @@ export function together(parts: readonly EncodedPart[]): EncodedPart[][] {
 
 function haveSameRanges(a: EncodedPart, b: EncodedPart): boolean {
   const [first, second] = [a.ranges[0]!, b.ranges[0]!];
-  return first.fileId === second.fileId && first.start === second.start;
+  return first.file === second.file && first.start === second.start;
 }

@@ -1,45 +1,84 @@
 /**
- * Memory that whole batches are read into, used again and again. Fresh memory costs a page fault for every four kilobytes,
- * five times what reading itself costs, and V8 looks through its heap for garbage after every few buffers. It is shared
- * with the encoding threads: what is sent there and back counts as new in each thread, and is garbage to the other.
+ * Memory that is read into, used again and again. Fresh memory costs a page fault for every four kilobytes, five times what
+ * reading itself costs, and V8 looks through its heap for garbage after every few buffers. It is shared with the encoding
+ * threads: what is sent there and back counts as new in each thread, and is garbage to the other. What is read from
+ * thousands of files that grow a little stands side by side in one piece of memory.
  */
 import { ownBuffer } from '../../shared/codec/views.ts';
 
 export interface ReadBuffers {
   /** How much `take` will hold for so many bytes. */
   sizeFor(bytes: number): number;
-  /** A buffer of so many bytes, with memory of its own when they are few. Who takes it gives it back. */
+  /** A buffer of so many bytes. Who takes it gives it back. */
   take(bytes: number): Buffer;
-  /** Nobody uses it any more. Nothing happens to a buffer that was not taken here. */
+  /** Nobody uses it, or any part of it, any more. Nothing happens to a buffer that was not taken here. */
   giveBack(bytes: Uint8Array): void;
 }
 
-/** Less is read when little is there, and there may be thousands of such reads at once. */
-const LEAST_BYTES = 128 * 1024;
+const SHARED_BYTES = 1024 * 1024;
+/** What is shorter than this part of shared memory goes there. */
+const SHORT = 1 / 8;
+/** Copies between buffers are several times slower where their ends do not lie on words. */
+const WORD_BYTES = 8;
+
+interface Memory {
+  readonly buffer: SharedArrayBuffer;
+  /** Buffers in it that were not given back, by where they begin. */
+  readonly taken: Set<number>;
+  /** Up to where it was given away. */
+  usedBytes: number;
+}
 
 /** Keeps at most `spareBytes` while nobody uses them. */
-export function readBuffers(spareBytes: number, leastBytes = LEAST_BYTES): ReadBuffers {
-  const spare: ArrayBufferLike[] = [];
-  const taken = new WeakSet<ArrayBufferLike>();
+export function readBuffers(spareBytes: number, sharedBytes = SHARED_BYTES): ReadBuffers {
+  const isShort = (bytes: number): boolean => bytes < sharedBytes * SHORT;
+  const spare: SharedArrayBuffer[] = [];
+  const inUse = new Map<ArrayBufferLike, Memory>();
+  /** Where the next few bytes go. */
+  let open: Memory | undefined;
 
   // Few sizes, so that most of them fit again.
-  const sizeFor = (bytes: number): number => (bytes < leastBytes ? bytes : 2 ** Math.ceil(Math.log2(bytes)));
+  const sizeFor = (bytes: number): number => (isShort(bytes) ? bytes : 2 ** Math.ceil(Math.log2(bytes)));
+
+  const memory = (size: number): Memory => {
+    const at = spare.findIndex(({ byteLength }) => byteLength === size);
+    const [buffer = new SharedArrayBuffer(size)] = at === -1 ? [] : spare.splice(at, 1);
+    const fresh = { buffer, taken: new Set<number>(), usedBytes: 0 };
+    inUse.set(buffer, fresh);
+    return fresh;
+  };
+
+  const free = ({ buffer }: Memory): void => {
+    inUse.delete(buffer);
+    spare.push(buffer);
+    // Those go that were of no use for longest.
+    while (spare.reduce((sum, { byteLength }) => sum + byteLength, 0) > spareBytes) spare.shift();
+  };
+
+  const take = (from: Memory, bytes: number): Buffer => {
+    const at = from.usedBytes;
+    from.taken.add(at);
+    from.usedBytes = Math.ceil((at + bytes) / WORD_BYTES) * WORD_BYTES;
+    return Buffer.from(from.buffer, at, bytes);
+  };
+
+  const withRoom = (bytes: number): Memory => {
+    if (open !== undefined && open.usedBytes + bytes <= sharedBytes) return open;
+    if (open?.taken.size === 0) free(open);
+    return (open = memory(sharedBytes));
+  };
 
   return {
     sizeFor,
     take: (bytes) => {
-      if (bytes < leastBytes) return ownBuffer(bytes);
-      const size = sizeFor(bytes);
-      const at = spare.findIndex(({ byteLength }) => byteLength === size);
-      const [buffer = new SharedArrayBuffer(size)] = at === -1 ? [] : spare.splice(at, 1);
-      taken.add(buffer);
-      return Buffer.from(buffer, 0, bytes);
+      if (bytes === 0) return ownBuffer(0);
+      return take(isShort(bytes) ? withRoom(bytes) : memory(sizeFor(bytes)), bytes);
     },
-    giveBack: ({ buffer }) => {
-      if (!taken.delete(buffer)) return;
-      spare.push(buffer);
-      // Those go that were of no use for longest.
-      while (spare.reduce((sum, { byteLength }) => sum + byteLength, 0) > spareBytes) spare.shift();
+    giveBack: ({ buffer, byteOffset }) => {
+      const held = inUse.get(buffer);
+      if (held === undefined || !held.taken.delete(byteOffset) || held.taken.size > 0) return;
+      if (held === open) held.usedBytes = 0;
+      else free(held);
     },
   };
 }

@@ -23,12 +23,17 @@ export interface PathsNow {
 
 const PERMISSION = 'permission denied; let the user of the agent read it';
 
+/** Somebody has decided that we may not look at it. */
+export function isForbidden(error: unknown): boolean {
+  const code = errnoOf(error);
+  return code === 'EACCES' || code === 'EPERM';
+}
+
 function note(now: PathsNow, path: string, error: unknown): void {
   const code = errnoOf(error);
   if (code === 'ENOENT' || code === 'ENOTDIR') now.gone.push(path);
   else if (code === 'ELOOP') now.others.push({ path, reason: 'its symbolic link leads to itself' });
-  else if (code === 'EACCES' || code === 'EPERM')
-    now.refused.push({ path, reason: PERMISSION, forbidden: true });
+  else if (isForbidden(error)) now.refused.push({ path, reason: PERMISSION, forbidden: true });
   else now.refused.push({ path, reason: String(error), forbidden: false });
 }
 

@@ -286,7 +286,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
     // Also for a part without records: the one before it may not have been taken.
     if (signal.aborted) return false;
     if (part.records === 0) {
-      for (const { fileId: id, end: to, skipRest: skipping, restBytes } of part.ranges) {
+      for (const { file: id, end: to, skipRest: skipping, restBytes } of part.ranges) {
         journal.append({ t: 'skip', id, to, skipping, restBytes });
       }
       await journal.flush();

@@ -119,11 +119,11 @@ function writeDown(
 }
 
 function unsealed({ intent, bytes, rawBytes, heldBytes }: SealedBatch): Unsealed {
-  const ranges = intent.ranges.map(({ file: fileId, ...range }) => ({ fileId, ...range }));
   const oversized = { records: 0, bytes: 0 }; // counted when it was encoded
   const slot = intent.keying?.slot;
   const keyed = slot !== undefined && { slot };
-  const part: EncodedPart = { batch: bytes, records: intent.records, rawBytes, oversized, ranges, ...keyed };
+  const { records, ranges } = intent;
+  const part: EncodedPart = { batch: bytes, records, rawBytes, oversized, ranges, ...keyed };
   return { part, settings: settingsOf(intent), heldBytes };
 }
 

@@ -35,9 +35,8 @@ export function sealPart(
   identity: Pick<Intent, 'n' | 'partition' | 'producerId' | 'producerEpoch' | 'baseSequence'>,
 ): SealedBatch {
   sealBatch(part.batch, identity);
-  const ranges = part.ranges.map(({ fileId, ...range }) => ({ file: fileId, ...range }));
-  const { slot } = part;
+  const { slot, ranges, records } = part;
   const keying = settings.keying && { ...settings.keying, ...(slot !== undefined && { slot }) };
-  const intent: Intent = { ...identity, ...settings, keying, records: part.records, ranges };
+  const intent: Intent = { ...identity, ...settings, keying, records, ranges };
   return { intent, bytes: part.batch, rawBytes: part.rawBytes, heldBytes };
 }

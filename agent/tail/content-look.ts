@@ -86,6 +86,7 @@ export function createContentLook(options: ContentLookOptions): (file: OpenLogFi
     if (!file.refused) await truncation.look(file, stat, nowMs);
     if (file.state !== state) newcomers.note(file); // it begins with other bytes now
     file.lookedMs = nowMs;
+    file.thoroughMs = nowMs;
     file.modifiedMs = stat.modifiedMs;
     if (stat.sizeBytes !== file.sizeBytes) {
       file.sizeBytes = stat.sizeBytes;

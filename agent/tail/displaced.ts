@@ -13,6 +13,7 @@ import type { Displacement, FileState, Mark } from '../checkpoint/entries.ts';
 import { hasOpenIntent } from '../checkpoint/state.ts';
 import { deviceOf, listDirectory } from '../discover/directory.ts';
 import type { FileSystem, OpenFile } from '../discover/file-system.ts';
+import { LEAD_BYTES, readAt } from '../discover/fingerprint.ts';
 import { lastMark } from '../discover/mark.ts';
 import { type Holding, holding } from '../discover/same-content.ts';
 import type { FoundFile } from '../discover/paths-now.ts';
@@ -83,6 +84,12 @@ const FIRST_LOOK_AGAIN_MS = 250;
 const SETTLED_LOOK_MS = 1_000;
 /** Files of a directory that are opened and compared in one look, the most recently written first. */
 const MAX_COMPARED = 64;
+const NEWLINE = 0x0a;
+
+/** The beginning of a line, and so little of it that many files begin like that: one that is being written, not a copy. */
+async function isSlight(file: OpenFile, sizeBytes: number): Promise<boolean> {
+  return sizeBytes < LEAD_BYTES[0] && (await readAt(file, sizeBytes - 1, 1))[0] !== NEWLINE;
+}
 
 export function createDisplaced(options: DisplacedOptions): Displaced {
   const { fs, journal, known, files, clock, logger, log } = options;
@@ -258,7 +265,7 @@ export function createDisplaced(options: DisplacedOptions): Displaced {
         // It ends before the place up to which was read, so the original was written to when the copy was finished.
         const finished = how === 'part' && stat.modifiedMs <= one.modifiedMs;
         const compared = file.hold?.of === one.state.id && file.hold.equalBytes === stat.sizeBytes;
-        if (finished || compared) part ??= one;
+        if ((finished || compared) && !(await isSlight(file.handle, stat.sizeBytes))) part ??= one;
       }
       if (part !== undefined) return { found: part, how: 'part' };
       const moved = await movedTo(file);

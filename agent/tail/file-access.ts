@@ -11,6 +11,8 @@ import { isStillThere } from './truncation.ts';
 export interface FileAccess {
   /** Opens the file if need be, and keeps it open during `work`; undefined when it cannot be opened now. */
   use<T>(file: LogFile, work: (file: OpenLogFile) => Promise<T>): Promise<T | undefined>;
+  /** The same at once; undefined when it is not open, or `work` says so. */
+  useNow<T>(file: LogFile, work: (file: OpenLogFile) => T | undefined): T | undefined;
   /** Says why a file cannot be opened; false when it is just not there. */
   complain(path: string, error: unknown): boolean;
 }
@@ -92,6 +94,15 @@ export function createFileAccess(options: FileAccessOptions): FileAccess {
 
   return {
     complain,
+    useNow: (file, work) => {
+      if (file.handle === undefined || file.uses > 0) return undefined;
+      const result = work(withHandle(file));
+      if (result === undefined) return undefined;
+      file.usedMs = clock.monotonicMs();
+      openFiles.used(file);
+      options.onUsed(file, true);
+      return result;
+    },
     use: async (file, work) => {
       file.uses += 1;
       let opened = false;

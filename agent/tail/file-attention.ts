@@ -24,6 +24,12 @@ export interface FileAttention {
 
 /** Looks into files that change all the time are this far apart at least. */
 const MIN_GAP_MS = 100;
+/**
+ * With many of them further: to look into one and read it takes some twenty microseconds, whatever there is to read, and
+ * that should not be more than a tenth of a core.
+ */
+const GAP_MS_PER_FILE = 0.2;
+const MAX_GAP_MS = 200;
 
 export function createFileAttention(options: {
   pollIntervalMs: number;
@@ -32,7 +38,7 @@ export function createFileAttention(options: {
   clock: Clock;
 }): FileAttention {
   const { pollIntervalMs, clock } = options;
-  const gapMs = Math.min(MIN_GAP_MS, pollIntervalMs);
+  let gapMs = Math.min(MIN_GAP_MS, pollIntervalMs);
   const due = dueQueue<LogFile>((file) => file.contentDueMs!);
   let changed = new Set<LogFile>();
   const ready = new Set<LogFile>();
@@ -57,10 +63,11 @@ export function createFileAttention(options: {
 
   return {
     soon: (file) => {
-      // The loop knows when it is due: waking it again would keep it busy until then.
+      // With the first one the loop learns when it is due: waking it for each would keep it busy until then.
       if (changed.has(file)) return;
+      file.changedMs = clock.monotonicMs();
       changed.add(file);
-      options.wake();
+      if (changed.size === 1) options.wake();
     },
     later,
     atItsEnd,
@@ -73,6 +80,8 @@ export function createFileAttention(options: {
         file.contentDueMs = undefined;
         taken.add(file);
       }
+      const manyMs = Math.min(taken.size * GAP_MS_PER_FILE, MAX_GAP_MS);
+      gapMs = Math.min(Math.max(MIN_GAP_MS, manyMs), pollIntervalMs);
       return [...taken];
     },
     get nextMs() {

@@ -25,8 +25,11 @@ export interface FileNamesOptions {
   watches: DirectoryWatches | undefined;
   /** The file that is followed under a key; undefined when none is. */
   fileOf(key: string): LogFile | undefined;
-  /** Follows the file that a name leads to by now. `refused` when it cannot be opened: tried again later. */
-  follow(path: string, predecessor: FileState | undefined): Promise<LogFile | 'gone' | 'refused'>;
+  /** Follows the file that a name leads to by now. `refused` or `forbidden` when it cannot be opened: tried again later. */
+  follow(
+    path: string,
+    predecessor: FileState | undefined,
+  ): Promise<LogFile | 'gone' | 'refused' | 'forbidden'>;
   /** Something in the file may be new. */
   onChanged(file: LogFile): void;
   /** Its names have changed; it has none any more, or other ones than before. */
@@ -97,27 +100,36 @@ export function createFileNames(options: FileNamesOptions): FileNames {
   let scanDueMs = -Infinity;
   /** Not before, whatever is told: a directory that is made and removed all the time must not keep us busy. */
   let scanNotBeforeMs = -Infinity;
+  /** How long the last look at all globs took. */
+  let lastTookMs = Infinity;
   let scannedFromMs = -Infinity;
   let sawAll = false;
+  /** Names that could not be looked at or opened, but for what is forbidden: any file may be behind them. */
+  const unseen = new Set<string>();
   let lookedMs = -Infinity;
   let followed = 0;
 
   const told: PathListener = (path, what) => {
     if (path === undefined || what === 'gone') scanDueMs = -Infinity;
-    else tell(path, what);
+    else if (!tell(path, what)) return;
     options.wake();
   };
   const directories = createDirectories({ fs, watches, told, log });
   const unannounced = createUnannounced({ clock, isDeaf: (path) => directories.isDeaf(path) });
 
-  const tell = (toldPath: string, what: 'written' | 'named'): void => {
+  /** Whether a name is to be looked at: thousands of files are written to all the time, and keep theirs. */
+  const tell = (toldPath: string, what: 'written' | 'named'): boolean => {
     const path = directories.linkTo(toldPath) ?? toldPath;
     const file = byName.get(path);
     if (file !== undefined) file.toldMs = clock.monotonicMs();
-    if (what === 'written' && file !== undefined) options.onChanged(file);
-    else if (refused.has(path)) refusedDueMs = Math.min(refusedDueMs, clock.monotonicMs() + scanIntervalMs);
+    if (what === 'written' && file !== undefined) {
+      options.onChanged(file);
+      return false;
+    }
+    if (refused.has(path)) refusedDueMs = Math.min(refusedDueMs, clock.monotonicMs() + scanIntervalMs);
     else if (globs.matches(path)) doubtful.add(path);
     else if (what === 'named' && strangers.size < MAX_STRANGERS) strangers.add(path);
+    return true;
   };
 
   const isPolled = (path: string): boolean => directories.isPolled(path);
@@ -158,9 +170,10 @@ export function createFileNames(options: FileNamesOptions): FileNames {
     const { path, stat } = found;
     await directories.ifLink(path);
     const file = options.fileOf(stat.key) ?? (await options.follow(path, predecessor));
-    if (file === 'gone' || file === 'refused') {
+    if (typeof file === 'string') {
       directories.noLink(path);
-      if (file === 'refused') refuse(path);
+      if (file === 'refused') unseen.add(path);
+      if (file !== 'gone') refuse(path);
       return;
     }
     refusedWaitMs = scanIntervalMs;
@@ -179,7 +192,11 @@ export function createFileNames(options: FileNamesOptions): FileNames {
       renamed.add(holder);
       return holder;
     };
-    for (const path of [...gone, ...taken, ...others.map((other) => other.path)]) loseName(path);
+    for (const path of [...gone, ...taken, ...others.map((other) => other.path)]) {
+      loseName(path);
+      unseen.delete(path);
+    }
+    for (const { path } of found) unseen.delete(path);
     for (const one of found) {
       const { path, stat } = one;
       const holder = byName.get(path);
@@ -217,8 +234,9 @@ export function createFileNames(options: FileNamesOptions): FileNames {
   };
 
   const complain = ({ refused: paths, others, directories: found }: PathsNow): void => {
-    for (const { path, reason } of paths) {
+    for (const { path, reason, forbidden } of paths) {
       log.error(`refused ${path}`, { path, reason }, `cannot carry ${path}: ${reason}`);
+      if (!forbidden) unseen.add(path);
       refuse(path);
     }
     for (const { path, reason } of others) {
@@ -251,16 +269,23 @@ export function createFileNames(options: FileNamesOptions): FileNames {
       const wanted = new Set(matched);
       const vanished = [...byName.keys()].filter((name) => !wanted.has(name));
       const paths = all ? matched : matched.filter((path) => !byName.has(path) && !refused.has(path));
-      const now = await lookAt([...paths, ...vanished]);
-      sawAll = now.refused.every(({ forbidden }) => forbidden);
-      for (const path of refused) if (!wanted.has(path)) refused.delete(path);
+      await lookAt([...paths, ...vanished]);
+      sawAll = true;
+      for (const path of [...refused, ...unseen]) {
+        if (wanted.has(path)) continue;
+        refused.delete(path);
+        unseen.delete(path);
+      }
       scannedFromMs = startedMs;
     } catch (error) {
       sawAll = false;
       log.error('scan', { err: error }, `cannot look for log files: ${messageOf(error)}; trying again`);
     }
     const nowMs = clock.monotonicMs();
-    scanNotBeforeMs = nowMs + Math.max(scanIntervalMs, (nowMs - startedMs) / SCAN_SHARE);
+    const tookMs = nowMs - startedMs;
+    // One look that took much longer than the one before was held up, as by a SIGSTOP.
+    scanNotBeforeMs = nowMs + Math.max(scanIntervalMs, Math.min(tookMs, lastTookMs) / SCAN_SHARE);
+    lastTookMs = tookMs;
     const waitMs = directories.somePolled() ? 0 : SLOW_LOOK_MS;
     scanDueMs = Math.min(scanDueMs, Math.max(scanNotBeforeMs, nowMs + waitMs));
   };
@@ -346,7 +371,7 @@ export function createFileNames(options: FileNamesOptions): FileNames {
       return scannedFromMs;
     },
     get sawAll() {
-      return sawAll;
+      return sawAll && unseen.size === 0;
     },
     scanSoon: () => {
       scanDueMs = -Infinity;

@@ -1,12 +1,12 @@
 import { ownBuffer } from '../../shared/codec/views.ts';
-import type { OpenFile } from '../discover/file-system.ts';
+import type { ReadableFile } from '../discover/file-system.ts';
 
 /** A buffer that is no part of Node's pool: it goes to another thread. */
 export type Allocate = (bytes: number) => Buffer;
 
 /** Reads `length` bytes at `position`, or as many as the file has. */
 export async function fill(
-  file: OpenFile,
+  file: ReadableFile,
   length: number,
   position: number,
   allocate: Allocate = ownBuffer,

@@ -5,9 +5,9 @@
 import { crc32c } from '../../shared/wire/crc32c.ts';
 import { type Mark, MARK_BYTES } from '../checkpoint/entries.ts';
 import { markFits } from '../discover/mark.ts';
-import type { OpenFile } from '../discover/file-system.ts';
+import type { OpenFile, ReadableFile } from '../discover/file-system.ts';
 
-export interface GuardedFile extends OpenFile {
+export interface GuardedFile extends ReadableFile {
   /**
    * Whether all that was read came from the content that the mark was taken from. To be asked after the last read: bytes
    * that are the old ones then were so when what lies behind them was read.
@@ -17,6 +17,9 @@ export interface GuardedFile extends OpenFile {
 
 /** Reads up to this long bring the bytes of the mark along in the same call; longer ones are cheaper to check afterwards. */
 const SHORT_READ_BYTES = 64 * 1024;
+
+/** For what stands in front of a position; as many as there were reads at once. */
+const spareFronts: Buffer[] = [];
 
 /**
  * `mark` is what was read in front of the position at which the step begins; undefined when that is not known, as at the
@@ -36,18 +39,19 @@ export function guardedFile(file: OpenFile, mark: Mark | undefined): GuardedFile
     to: number,
     length: number,
   ): Promise<number> => {
-    const both = Buffer.allocUnsafe(bytes + length);
-    const count = await file.read(both, 0, both.length, at - bytes);
-    if (count < bytes) return file.read(into, to, length, at); // a short read; `intact` will see
-    checked = crc32c(both, 0, bytes) === expected;
-    changed = !checked;
-    if (changed) return 0;
-    into.set(both.subarray(bytes, count), to);
-    return count - bytes;
+    const front = spareFronts.pop() ?? Buffer.alloc(MARK_BYTES);
+    try {
+      const count = await file.readBoth(front.subarray(0, bytes), into.subarray(to, to + length), at - bytes);
+      if (count < bytes) return await file.read(into, to, length, at); // a short read; `intact` will see
+      checked = crc32c(front, 0, bytes) === expected;
+      changed = !checked;
+      return changed ? 0 : count - bytes;
+    } finally {
+      spareFronts.push(front);
+    }
   };
 
   return {
-    ...file,
     read: async (into, to, length, position) => {
       if (changed) return 0;
       reads += 1;

@@ -33,8 +33,12 @@ export interface LogFile {
   modifiedMs: number;
   /** Monotonic time of the last look at its size. */
   lookedMs: number;
+  /** Monotonic time of the last look at everything; see quick-look.ts. */
+  thoroughMs: number;
   /** Monotonic time at which its size last changed. */
   grewMs: number;
+  /** Monotonic time at which it was known to have changed, for the first time since the last look into it. */
+  changedMs: number;
   /** Monotonic time at which a change of it was last told. */
   toldMs: number;
   /** The file that had this one's name before it; its backlog is read first. */
@@ -149,7 +153,9 @@ export function newLogFile(state: FileState, handle: OpenFile, stat: FileStat, n
     insideLongLine: false,
     waits: false,
     lookedMs: nowMs,
+    thoroughMs: -Infinity,
     grewMs: nowMs,
+    changedMs: nowMs,
     toldMs: -Infinity,
     hold: undefined,
     refused: false,

@@ -13,6 +13,7 @@ import type { FileState } from '../checkpoint/entries.ts';
 import { hasOpenIntent } from '../checkpoint/state.ts';
 import type { DirectoryWatches } from '../discover/directory-watches.ts';
 import type { FileStat, FileSystem, OpenFile } from '../discover/file-system.ts';
+import { isForbidden } from '../discover/paths-now.ts';
 import { absentFiles } from './absent-files.ts';
 import { createFileAttention } from './file-attention.ts';
 import { createFileAccess } from './file-access.ts';
@@ -24,6 +25,7 @@ import { type LogFile, newLogFile, type OpenLogFile } from './log-file.ts';
 import { createNewcomers, patienceMs } from './newcomers.ts';
 import type { OpenFiles } from './open-files.ts';
 import { reopenFile } from './reopen-file.ts';
+import { quickLook } from './quick-look.ts';
 import { createSeenBytes } from './seen-bytes.ts';
 import { watchTruncation } from './truncation.ts';
 
@@ -73,6 +75,8 @@ export interface LogFiles {
   withWork(): LogFile[];
   /** Uses an open file, opening it if need be; undefined when that cannot be now. */
   use<T>(file: LogFile, work: (file: OpenLogFile) => Promise<T>): Promise<T | undefined>;
+  /** The same at once; undefined also when `work` says so, which then has changed nothing. */
+  useNow<T>(file: LogFile, work: (file: OpenLogFile) => T | undefined): T | undefined;
   /**
    * Opens a file for reading old bytes again; undefined when it cannot be found any more. Close it when done. @throws when
    * it cannot be looked for
@@ -83,8 +87,12 @@ export interface LogFiles {
 
 /** How often files that left the globs are looked for: they may have grown, or be gone and ready to be forgotten. */
 const ABSENT_INTERVAL_MS = 60_000;
+/** A look at all names takes this long at most, unless there are millions. */
+const LONGEST_LOOK_MS = 10_000;
 /** A closed file that has grown for so many looks into files would have been read by now if nothing held that up. */
 const HELD_UP_LOOKS = 4;
+/** Looks into files without a pause in between: on local disks they give nobody else a turn. They take milliseconds. */
+const LOOKS_AT_ONCE = 256;
 /** So many new files are opened between two flushes of the journal. */
 const FLUSH_EVERY = 1_000;
 /** So many new files are many. */
@@ -104,6 +112,8 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
   let scanned = false;
   let opened = 0;
   let lookedForAbsentMs = -Infinity;
+  /** When files of open batches were not where they were, and their directories neither, by id. */
+  const notFoundMs = new Map<string, number>();
   /** A pipeline that never ran before gives startAt its meaning. */
   const firstRun = journal.state.nextFile === 1;
   /** Who had which path last, and when the agent ended: a file that has it now comes after that one. */
@@ -119,6 +129,14 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     },
     logger,
   });
+
+  /** Whether nobody has looked at all names since the file was not found for the first time, which was not long ago. */
+  const mayBeRenamed = (id: string): boolean => {
+    const nowMs = clock.monotonicMs();
+    const sinceMs = notFoundMs.get(id) ?? nowMs;
+    notFoundMs.set(id, sinceMs);
+    return names.scannedFromMs <= sinceMs && nowMs - sinceMs < LONGEST_LOOK_MS;
+  };
 
   const isFollowed = (file: LogFile): boolean => files.get(file.state.key) === file;
 
@@ -177,19 +195,20 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
   const adoptOrComplain = async (
     path: string,
     predecessor: FileState | undefined,
-  ): Promise<LogFile | 'gone' | 'refused'> => {
+  ): Promise<LogFile | 'gone' | 'refused' | 'forbidden'> => {
     try {
       return await adopt(path, false, predecessor);
     } catch (error) {
       // Renamed or deleted just now: the next look finds it.
-      return access.complain(path, error) ? 'refused' : 'gone';
+      if (!access.complain(path, error)) return 'gone';
+      return isForbidden(error) ? 'forbidden' : 'refused';
     }
   };
 
   const follow = async (
     path: string,
     holder: FileState | undefined,
-  ): Promise<LogFile | 'gone' | 'refused'> => {
+  ): Promise<LogFile | 'gone' | 'refused' | 'forbidden'> => {
     if ((opened += 1) % FLUSH_EVERY === 0) await journal.flush();
     if (opened === MANY_FILES) options.onManyFiles();
     const predecessor = holder ?? formerHolders.get(path);
@@ -294,7 +313,10 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     onChanged: (file) => {
       attention.soon(file);
       if (file.handle !== undefined || !openFiles.hasRoom) return;
-      if (grown.size === 0) grownSinceMs = clock.monotonicMs();
+      if (grown.size === 0) {
+        grownSinceMs = clock.monotonicMs();
+        options.wakeNames();
+      }
       grown.add(file);
     },
     onRenamed,
@@ -408,9 +430,21 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     letGo,
   });
 
+  const lookQuickly = (file: LogFile): boolean => {
+    if (!quickLook(file, clock.monotonicMs())) return false;
+    openFiles.used(file);
+    seen.looked(file);
+    attention.atItsEnd(file);
+    attention.judge(file);
+    return true;
+  };
+
   const poll = async (): Promise<void> => {
     for (const file of seen.due()) attention.soon(file);
-    for (const file of attention.take()) if (isFollowed(file)) await pollOrComplain(file);
+    for (const [i, file] of attention.take().entries()) {
+      if (i % LOOKS_AT_ONCE === LOOKS_AT_ONCE - 1) await clock.sleep(0);
+      if (isFollowed(file) && !lookQuickly(file)) await pollOrComplain(file);
+    }
     await displaced.look();
   };
 
@@ -440,13 +474,17 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     poll,
     pollLeftMs: () => Math.min(attention.nextMs, displaced.nextMs, seen.nextMs) - clock.monotonicMs(),
     withWork: () => attention.withWork(files),
+    useNow: (file, work) => (file.changed ? undefined : access.useNow(file, work)),
     use: (file, work) => access.use(file, (open) => (open.changed ? Promise.resolve(undefined) : work(open))),
     reopen: async (id) => {
       const found = await reopenFile(id, { fs, openFiles, files, remembered: journal.state.files });
-      // It may be in a directory that has another name by now.
-      if (found === undefined && !names.sawAll)
-        throw new Error('not all that the globs match can be looked at');
-      return found;
+      if (found !== undefined && found !== 'no directory') return found;
+      if (!names.sawAll) throw new Error('not all that the globs match can be looked at');
+      if (found === 'no directory' && mayBeRenamed(id)) {
+        names.scanSoon();
+        throw new Error('its directory may have been renamed since the last look at all names');
+      }
+      return undefined;
     },
     close: async () => {
       names.close();

@@ -96,7 +96,9 @@ export function createNewcomers(options: NewcomersOptions): Newcomers {
     if (!equal) {
       const now = await handle.stat();
       const intact = now.sizeBytes >= other.position.offset && !other.changed && (await isStillThere(other));
-      return intact ? 'different' : 'unsure';
+      if (!intact) return 'unsure';
+      other.certainBytes = Math.max(other.certainBytes, now.sizeBytes); // so much is gone if it is emptied now
+      return 'different';
     }
     // Deleted, and all of it is in a file on another device: that is how a file is moved there.
     const elsewhere = deviceOf(other.state.key) !== deviceOf(file.state.key);

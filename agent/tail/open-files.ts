@@ -74,6 +74,9 @@ export function createOpenFiles(fs: Pick<FileSystem, 'open'>, maxOpenFiles: numb
     return {
       stat: () => handle.stat(),
       read: (into, at, length, position) => handle.read(into, at, length, position),
+      readBoth: (first, second, position) => handle.readBoth(first, second, position),
+      growthNow: () => handle.growthNow(),
+      readBothNow: (first, second, position) => handle.readBothNow(first, second, position),
       close: async () => {
         if (!isOpen) return;
         isOpen = false;

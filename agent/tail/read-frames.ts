@@ -1,12 +1,12 @@
 /** Reads records that have their length in front of them. A length is believed only as far as the file bears it out. */
 import type { LengthPrefixedFraming } from '../../shared/framing/framing.ts';
 import { readLength } from '../../shared/framing/length-prefix.ts';
-import type { OpenFile } from '../discover/file-system.ts';
+import type { ReadableFile } from '../discover/file-system.ts';
 import { fill } from './fill.ts';
 import type { ReadLimits, ReadPosition, ReadResult } from './read-result.ts';
 
 export async function readFrames(
-  file: OpenFile,
+  file: ReadableFile,
   position: ReadPosition,
   limits: ReadLimits,
   framing: LengthPrefixedFraming,
@@ -83,7 +83,7 @@ function tooLong(bytes: Buffer, offset: number, frame: Frame, limits: ReadLimits
 
 /** Passes over the rest of a record, or over all that follows a length that makes no sense. */
 async function passOver(
-  file: OpenFile,
+  file: ReadableFile,
   offset: number,
   restBytes: number,
   { chunkBytes }: ReadLimits,

@@ -5,7 +5,7 @@
 import type { Framing, LineEncoding } from '../../shared/framing/framing.ts';
 import { lineBreaks } from '../../shared/framing/line-breaks.ts';
 import { byteOrderOf } from '../../shared/framing/utf16.ts';
-import type { OpenFile } from '../discover/file-system.ts';
+import type { ReadableFile } from '../discover/file-system.ts';
 import { fill } from './fill.ts';
 import { readFrames } from './read-frames.ts';
 import type { ReadLimits, ReadPosition, ReadResult } from './read-result.ts';
@@ -13,7 +13,7 @@ import { type RecordEnds, recordEnds } from './record-ends.ts';
 
 /** One read of at most `chunkBytes`, or of one longer record up to `maxRecordBytes`. */
 export async function readRecords(
-  file: OpenFile,
+  file: ReadableFile,
   position: ReadPosition,
   limits: ReadLimits,
 ): Promise<ReadResult> {
@@ -24,7 +24,11 @@ export async function readRecords(
 }
 
 /** The position for reading on from `offset`, such as the end of a file whose past is not wanted. */
-export async function positionAt(file: OpenFile, offset: number, framing: Framing): Promise<ReadPosition> {
+export async function positionAt(
+  file: ReadableFile,
+  offset: number,
+  framing: Framing,
+): Promise<ReadPosition> {
   // Nothing in the bytes says where length-prefixed records begin; a file ends with a whole one, unless it is being written.
   if (offset === 0 || framing.type === 'length-prefixed') return { offset, skipping: false };
   const breaks = lineBreaks(framing.delimiter, await encodingOf(file, framing));
@@ -40,14 +44,14 @@ export async function positionAt(file: OpenFile, offset: number, framing: Framin
  * What lines of the file are in. Nothing remembers its byte order: two bytes more for each chunk are cheaper than a state
  * that can be wrong.
  */
-export async function encodingOf(file: OpenFile, framing: Framing): Promise<LineEncoding> {
+export async function encodingOf(file: ReadableFile, framing: Framing): Promise<LineEncoding> {
   if (framing.type === 'length-prefixed') return 'bytes';
   const { encoding } = framing;
   return encoding === 'utf-16' ? byteOrderOf(encoding, await fill(file, 2, 0)) : encoding;
 }
 
 async function readLines(
-  file: OpenFile,
+  file: ReadableFile,
   offset: number,
   limits: ReadLimits,
   ends: RecordEnds,
@@ -88,7 +92,7 @@ function tooLong(bytes: Buffer, offset: number, limits: ReadLimits, ends: Record
 
 /** Passes over the rest of a record, up to where the next one begins. */
 async function skipRecord(
-  file: OpenFile,
+  file: ReadableFile,
   offset: number,
   limits: ReadLimits,
   ends: RecordEnds,

@@ -1,17 +1,20 @@
 /** Moves records from files into the batcher, within the memory budget. */
 import { ownBuffer } from '../../shared/codec/views.ts';
 import { messageOf } from '../../shared/errors.ts';
+import { isPlainLines } from '../../shared/framing/framing.ts';
+import { crc32c } from '../../shared/wire/crc32c.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { RepeatedLog } from '../../shared/telemetry/repeated-log.ts';
 import type { Batcher } from '../batch/batcher.ts';
 import type { ReadBuffers } from '../batch/read-buffers.ts';
+import { type Mark, MARK_BYTES } from '../checkpoint/entries.ts';
 import type { Journal } from '../checkpoint/journal.ts';
 import type { BudgetShare } from '../memory-budget.ts';
 import { fits } from '../discover/fingerprint.ts';
 import { markBehind } from '../discover/mark.ts';
 import { guardedFile } from './guarded-file.ts';
 import { isInHole } from './hole.ts';
-import { isFinal, isQuietFor, type OpenLogFile } from './log-file.ts';
+import { isFinal, isLeft, isQuietFor, type OpenLogFile } from './log-file.ts';
 import type { Allocate } from './fill.ts';
 import { encodingOf, readRecords } from './read-records.ts';
 import type { LossReason, ReadLimits, ReadPosition, ReadRecords, ReadResult } from './read-result.ts';
@@ -44,7 +47,16 @@ export interface ReaderOptions {
 export interface Reader {
   /** One chunk of one file, of at most `maxBytes` unless one line is longer. True when the position has moved. */
   readSome(file: OpenLogFile, maxBytes?: number): Promise<boolean>;
+  /**
+   * The same at once, for whole lines that were written a moment ago; undefined when it takes `readSome` to say what is
+   * there.
+   */
+  readNow(file: OpenLogFile, maxBytes: number): boolean | undefined;
 }
+
+const NEWLINE = 0x0a;
+/** More is read on other threads. */
+const SHORT_READ_BYTES = 64 * 1024;
 
 export function createReader(options: ReaderOptions): Reader {
   const { batcher, buffers, budget, journal, clock, log, signal } = options;
@@ -110,7 +122,7 @@ export function createReader(options: ReaderOptions): Reader {
         file.changed = true;
         return { kind: 'nothing' };
       }
-      file.certainBytes = file.sizeBytes;
+      file.certainBytes = Math.max(file.certainBytes, file.sizeBytes);
       // The next look passes it over.
       if (result.kind === 'records' && isInHole(file, options.framing, result.bytes))
         return { kind: 'nothing' };
@@ -135,8 +147,15 @@ export function createReader(options: ReaderOptions): Reader {
       given.push(buffer);
       return buffer;
     };
-    const giveBackBut = (kept: Uint8Array | undefined): void => {
-      for (const buffer of given) if (buffer.buffer !== kept?.buffer) buffers.giveBack(buffer);
+    /** Gives back all but that of `kept`; returns how much memory it takes. */
+    const giveBackBut = (kept: Uint8Array | undefined): number => {
+      let heldBytes = kept?.buffer.byteLength ?? 0;
+      for (const buffer of given) {
+        if (buffer.buffer === kept?.buffer && buffer.byteOffset === kept.byteOffset)
+          heldBytes = buffers.sizeFor(buffer.length);
+        else buffers.giveBack(buffer);
+      }
+      return heldBytes;
     };
     return { allocate, giveBackBut };
   };
@@ -159,7 +178,55 @@ export function createReader(options: ReaderOptions): Reader {
     file.mark = mark;
   };
 
+  /** For what stands in front of the position. */
+  const front = Buffer.alloc(MARK_BYTES);
+  const isPlain = isPlainLines(options.framing);
+
+  /** Fills `into` with what stands behind the mark, in one call; false when that is not there, or is not what it was. */
+  const fillNow = (file: OpenLogFile, { at, bytes, crc32c: expected }: Mark, into: Buffer): boolean => {
+    const count = file.handle.readBothNow(front.subarray(0, bytes), into, at - bytes);
+    return count === bytes + into.length && crc32c(front, 0, bytes) === expected;
+  };
+
   return {
+    readNow: (file, maxBytes) => {
+      const { mark, position, sizeBytes } = file;
+      const { offset, skipping } = position;
+      if (!isPlain || skipping || mark?.at !== offset || file.insideLongLine || isLeft(file))
+        return undefined;
+      const unreadBytes = sizeBytes - offset;
+      const wantedBytes = Math.min(batcher.roomBytes, unreadBytes, maxBytes);
+      if (wantedBytes < 1 || wantedBytes > SHORT_READ_BYTES || !budget.tryTake(wantedBytes)) return undefined;
+      const bytes = buffers.take(wantedBytes);
+      const isFilled = fillNow(file, mark, bytes);
+      const end = isFilled ? bytes.lastIndexOf(NEWLINE) + 1 : 0;
+      if (isFilled) file.certainBytes = Math.max(file.certainBytes, sizeBytes);
+      if (end > 0) {
+        const next = { offset: offset + end, skipping: false };
+        const lines = {
+          kind: 'records',
+          bytes,
+          end,
+          terminated: true,
+          cut: false,
+          encoding: 'bytes',
+          next,
+        } as const;
+        add(file, lines, wantedBytes);
+      } else {
+        buffers.giveBack(bytes);
+        budget.give(wantedBytes);
+      }
+      // The beginning of a line is all that is left: there is nothing to read until it has grown.
+      const isPartial =
+        isFilled && wantedBytes === unreadBytes && wantedBytes - end < options.maxRecordBytes();
+      if (isPartial && end < wantedBytes) {
+        file.partialAtBytes = sizeBytes;
+        file.partialForMs = undefined;
+      }
+      return end > 0 || (isPartial ? false : undefined);
+    },
+
     readSome: async (file, maxBytes = Infinity) => {
       const unreadBytes = file.sizeBytes - file.position.offset;
       const wantedBytes = Math.max(1, Math.min(batcher.roomBytes, unreadBytes, maxBytes));
@@ -169,9 +236,8 @@ export function createReader(options: ReaderOptions): Reader {
       const wasQuiet = isQuietFor(file, options.recordTimeoutMs);
       const room = roomFor(chunkBytes, takenBytes);
       const result = await readChunk(file, chunkBytes, room.allocate);
-      room.giveBackBut(result.kind === 'records' ? result.bytes : undefined);
+      const heldBytes = room.giveBackBut(result.kind === 'records' ? result.bytes : undefined);
       if (result.kind === 'records') {
-        const heldBytes = result.bytes.buffer.byteLength; // of a record that is longer than its chunk, all of it
         budget.give(takenBytes - heldBytes);
         add(file, result, heldBytes);
         return true;

@@ -21,10 +21,13 @@ export interface ReopenOptions {
 const MAX_LOOKS = 5;
 
 /**
- * Undefined when the file cannot be found any more, or is another one. Close it when done. @throws when it cannot be
- * looked for or opened: then it may be there
+ * Undefined when the file cannot be found any more, or is another one; `no directory` when that in which it was is not there
+ * either. Close it when done. @throws when it cannot be looked for or opened: then it may be there
  */
-export async function reopenFile(id: string, options: ReopenOptions): Promise<OpenFile | undefined> {
+export async function reopenFile(
+  id: string,
+  options: ReopenOptions,
+): Promise<OpenFile | 'no directory' | undefined> {
   const { fs, openFiles } = options;
   const state = options.remembered.get(id);
   if (state === undefined) return undefined;
@@ -32,8 +35,8 @@ export async function reopenFile(id: string, options: ReopenOptions): Promise<Op
   if (file !== undefined && file.state.id !== id) return undefined; // its inode holds other content now
   if (file?.handle !== undefined) return borrowed(file, file.handle);
   for (let look = 1; ; look += 1) {
-    const path = await pathOf(fs, state);
-    if (path === undefined) return undefined;
+    const { path, hasDirectory } = await pathOf(fs, state);
+    if (path === undefined) return hasDirectory ? undefined : 'no directory';
     const handle = await openFiles.open(path).catch((error: unknown) => {
       // Renamed since it was found under that name.
       if (look < MAX_LOOKS && errnoOf(error) === 'ENOENT') return undefined;
@@ -59,16 +62,19 @@ function borrowed(file: LogFile, handle: OpenFile): OpenFile {
   return { ...handle, close };
 }
 
-async function pathOf(fs: FileSystem, { path, key }: FileState): Promise<string | undefined> {
+async function pathOf(
+  fs: FileSystem,
+  { path, key }: FileState,
+): Promise<{ path: string | undefined; hasDirectory: boolean }> {
   let unseen: unknown;
   const inPlace = await fs.stat(path).catch((error: unknown) => {
     if (!saysGone(error)) unseen = error;
     return undefined;
   });
-  if (inPlace?.key === key) return path;
+  if (inPlace?.key === key) return { path, hasDirectory: true };
   const directory = await listDirectory(fs, dirname(path));
   const found = directory?.files.get(key)?.path;
   unseen ??= directory?.unseen;
   if (found === undefined && unseen !== undefined) throw unseen;
-  return found;
+  return { path: found, hasDirectory: directory !== undefined };
 }

@@ -45,7 +45,13 @@ async function wasEmptied(file: OpenLogFile, stat: FileStat, nowMs: number): Pro
   const unsure = file.certainBytes < file.sizeBytes;
   const unwatched = grown && nowMs - file.lookedMs > LONG_MS;
   if (!shrank && !rewritten && !short && !behind && !unsure && !unwatched) return false;
-  if (!(await isStillThere(file))) return true;
+  const { handle, mark } = file;
+  if (mark !== undefined) {
+    if (!(await markFits(handle, mark))) return true;
+    // It was there after its size was seen; whatever the next bytes show, that was its own.
+    file.certainBytes = sizeBytes;
+  }
+  if (!(await fits(handle, fingerprint))) return true;
   file.certainBytes = sizeBytes;
   return false;
 }
@@ -59,7 +65,7 @@ export function watchTruncation({ known, displaced, onLost, logger }: Truncation
       'the file was truncated; reading it from the beginning, and looking for a copy of its rest',
     );
     // Where it has grown meanwhile, what was seen of its growth may have been that of the new content.
-    const seenBytes = stat.sizeBytes < file.sizeBytes ? file.sizeBytes : file.certainBytes;
+    const seenBytes = Math.max(file.certainBytes, stat.sizeBytes < file.sizeBytes ? file.sizeBytes : 0);
     displaced.add(file, 'emptied', seenBytes);
     file.state = await known.remember(file.handle, stat, path, 0, true);
     file.position = { offset: 0, skipping: false };

@@ -123,7 +123,7 @@ export function createWorld(options: WorldOptions) {
   };
   const slow = options.faults?.(clock);
   const faults: ReadFaults | undefined = slow && { ...slow, fails };
-  const buffers = readBuffers(1 << 14, 1);
+  const buffers = readBuffers(1 << 14, 1 << 12);
   const encoder = inlineEncoder();
   let life: ProcessLife = processLife();
   let pipeline: RunningPipeline | undefined;

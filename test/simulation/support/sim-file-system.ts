@@ -77,6 +77,10 @@ export function agentFileSystem({
     return node;
   };
 
+  /** What would take time, or fails, is not there at once. */
+  const isLate = (kind: FileCall): boolean =>
+    !life.alive || (faults?.delayMs() ?? 0) > 0 || faults?.fails(kind) !== undefined;
+
   const openNode = (file: FileNode, path: string): OpenFile => {
     let isOpen = true;
     const letGo = (how: 'closed' | 'died'): void => {
@@ -89,7 +93,7 @@ export function agentFileSystem({
     file.readers += 1;
     watch.opened?.(file);
     life.onDeath(() => letGo('died'));
-    return {
+    const opened: OpenFile = {
       stat: async () => {
         const { content, stat } = await call('stat', path, () => ({
           content: file.content,
@@ -110,11 +114,34 @@ export function agentFileSystem({
         if (count > 0) watch.read?.(file, content);
         return count;
       },
+      readBoth: async (first, second, position) => {
+        const both = Buffer.alloc(first.length + second.length);
+        const count = await opened.read(both, 0, both.length, position);
+        first.set(both.subarray(0, Math.min(count, first.length)));
+        second.set(both.subarray(first.length, Math.max(count, first.length)));
+        return count;
+      },
+      growthNow: () => {
+        if (isLate('stat')) return undefined;
+        const { sizeBytes, modifiedMs } = statOf(file);
+        watch.looked?.(file, file.content, sizeBytes);
+        return { sizeBytes, modifiedMs };
+      },
+      readBothNow: (first, second, position) => {
+        if (isLate('read')) return undefined;
+        const { buffer, size } = file.content;
+        const some = buffer.subarray(position, Math.min(size, position + first.length + second.length));
+        first.set(some.subarray(0, first.length));
+        second.set(some.subarray(first.length));
+        if (some.length > 0) watch.read?.(file, file.content);
+        return some.length;
+      },
       close: () => {
         letGo('closed');
         return life.through(Promise.resolve());
       },
     };
+    return opened;
   };
 
   return {

@@ -37,6 +37,15 @@ export function memoryFile(content: Buffer | string): MemoryFile {
       into.set(part, at);
       return part.length;
     },
+    readBoth: async (first, second, position) => {
+      const both = Buffer.alloc(first.length + second.length);
+      const count = await file.read(both, 0, both.length, position);
+      first.set(both.subarray(0, Math.min(count, first.length)));
+      second.set(both.subarray(first.length, Math.max(count, first.length)));
+      return count;
+    },
+    growthNow: () => undefined,
+    readBothNow: () => undefined,
     close: () => {
       file.closed += 1;
       return Promise.resolve();

@@ -86,7 +86,7 @@ export function smallWorld(options: SmallWorldOptions = {}) {
 
   const start = async (journal: MemoryJournal, fs?: FileSystem): Promise<RunningPipeline> => {
     const life = processLife();
-    const buffers = readBuffers(1 << 14, 1);
+    const buffers = readBuffers(1 << 14, 1 << 12);
     const starting = startPipeline({
       config: {
         ...config,

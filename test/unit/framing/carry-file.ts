@@ -62,7 +62,7 @@ export async function carryFile(content: Buffer, options: CarryOptions): Promise
     });
 
   const writeDown = (part: EncodedPart): Intent => {
-    const ranges = part.ranges.map(({ fileId, ...range }) => ({ file: fileId, ...range }));
+    const { ranges } = part;
     const n = state.nextIntent;
     const identity = { n, partition: 0, producerId: 1n, producerEpoch: 0, baseSequence: 0 };
     const settings = { timestampMs: 0, codec: 'none', level: undefined, maxRecordBytes, oversize } as const;

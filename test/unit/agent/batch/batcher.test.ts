@@ -51,6 +51,8 @@ function setUp() {
       insideLongLine: false,
       waits: false,
       lookedMs: 0,
+      changedMs: 0,
+      thoroughMs: 0,
       grewMs: 0,
       toldMs: 0,
       uses: 0,
@@ -97,10 +99,10 @@ describe('a batch', () => {
   test('goes when it is nearly full, not before', async () => {
     const { batcher, handed, add } = setUp();
     add('a', 0, 899);
-    await batcher.handOverIfDue();
+    if (batcher.isDue()) await batcher.handOver();
     expect(handed).toHaveLength(0);
     add('a', 899, 1);
-    await batcher.handOverIfDue();
+    if (batcher.isDue()) await batcher.handOver();
     expect(handed).toHaveLength(1);
   });
 
@@ -111,18 +113,27 @@ describe('a batch', () => {
     add('a', 10, 10);
     expect(batcher.lingerLeftMs()).toBe(50);
     await clock.advance(49);
-    await batcher.handOverIfDue();
+    if (batcher.isDue()) await batcher.handOver();
     expect(handed).toHaveLength(0);
     await clock.advance(1);
-    await batcher.handOverIfDue();
+    if (batcher.isDue()) await batcher.handOver();
     expect(handed).toHaveLength(1);
+  });
+
+  test('goes at rest when its lines have waited for the linger in their files, and not while more is at hand', async () => {
+    const { clock, batcher, add } = setUp();
+    await clock.advance(150); // the file is known to have changed since 0
+    add('a', 0, 10);
+    expect(batcher.lingerLeftMs()).toBe(50);
+    await clock.advance(50);
+    expect([batcher.isDue(), batcher.isDueAtRest()]).toEqual([false, true]);
   });
 
   test('that is empty waits for ever and is never handed over', async () => {
     const { clock, batcher, handed } = setUp();
     expect(batcher.lingerLeftMs()).toBe(Infinity);
     await clock.advance(10_000);
-    await batcher.handOverIfDue();
+    if (batcher.isDue() || batcher.isDueAtRest()) await batcher.handOver();
     await batcher.handOver();
     expect(handed).toEqual([]);
   });

@@ -87,7 +87,7 @@ describe('a batch that fits', () => {
     expect(part).toMatchObject({ records: 4, rawBytes: 13, oversized: { records: 0, bytes: 0 } });
     expect(part!.ranges).toEqual([
       {
-        fileId: 'f-1',
+        file: 'f-1',
         start: 100,
         end: 106,
         terminated: true,
@@ -95,7 +95,7 @@ describe('a batch that fits', () => {
         crc32c: crc32c(Buffer.from('a1\na2\n')),
       },
       {
-        fileId: 'f-2',
+        file: 'f-2',
         start: 7,
         end: 14,
         terminated: false,
@@ -183,7 +183,7 @@ describe('whatever the lines and limits', () => {
         const ranges = parts.flatMap((part) => part.ranges);
         for (const [i, bytes] of contents.entries()) {
           let at = i * 10_000;
-          for (const range of ranges.filter((r) => r.fileId === `f-${i}`)) {
+          for (const range of ranges.filter((r) => r.file === `f-${i}`)) {
             expect(range.start).toBe(at);
             const piece = Buffer.from(bytes).subarray(range.start - i * 10_000, range.end - i * 10_000);
             expect(range.crc32c).toBe(crc32c(piece));

@@ -295,7 +295,7 @@ describe('intent, effect, commit', () => {
 
   test('a batch without records, all dropped, moves the file on by a skip and sends nothing', async () => {
     const s = await setUp();
-    const range = { fileId: 'f-1', start: 0, end: 500, terminated: true, skipRest: false, crc32c: 0 };
+    const range = { file: 'f-1', start: 0, end: 500, terminated: true, skipRest: false, crc32c: 0 };
     const none = { records: 1, bytes: 500 };
     const part = { batch: new Uint8Array(0), records: 0, rawBytes: 500, oversized: none, ranges: [range] };
     expect(await s.publisher.publish(part, SETTINGS, 0)).toBe(true);
@@ -745,7 +745,7 @@ describe('after a restart', () => {
     let at = last.ranges[0]!.end;
     for (let i = 5; i < 8; i += 1) {
       const [part] = await encode(many[i]!, at);
-      const ranges = part!.ranges.map(({ fileId: file, ...range }) => ({ file, ...range }));
+      const { ranges } = part!;
       const intent = { ...last, n: i + 1, baseSequence: i, ranges };
       journal.content = Buffer.concat([journal.content, Buffer.from(formatEntry(intent))]);
       at = ranges[0]!.end;

@@ -43,6 +43,19 @@ const BOTH = [
   ['outside of the globs', ['*.log']],
 ] as const;
 
+test('a file that has had one byte for long, that of an emptied file: it is no copy, and its line comes whole', async () => {
+  const { f, write, truncate } = await setUp();
+  await write('app.log', 'a1\na2\n');
+  let text = await f.look();
+  await write('other.log', 'a');
+  text += await f.look(); // equal, as far as it goes
+  await truncate('app.log');
+  text += (await f.look()) + (await f.idle(SETTLED_MS));
+  await write('other.log', 'nother line\n');
+  text += (await f.look()) + (await f.idle(SETTLED_MS));
+  expect(text).toBe('a1\na2\nanother line\n');
+});
+
 describe.each(BOTH)('copytruncate, the copy %s', (_, include) => {
   const options = { include: [...include] };
 

@@ -5,6 +5,24 @@ import { simClock } from '../../../simulation/support/sim-clock.ts';
 import { memoryFile } from '../memory-file.ts';
 import { someFileState } from '../some-file-state.ts';
 
+test.each([
+  [10, 100],
+  [700, 140],
+  [5_000, 200],
+])('%i files that change all the time are looked into every %i ms', async (count, gapMs) => {
+  const clock = simClock(0);
+  const attention = createFileAttention({ pollIntervalMs: 250, wake: () => {}, clock });
+  const handle = memoryFile('line\n');
+  const stat = await handle.stat();
+  const files = Array.from({ length: count }, () => newLogFile(someFileState(), handle, stat, 0));
+  for (let round = 0; round < 2; round += 1) {
+    for (const file of files) attention.soon(file);
+    expect(attention.take()).toHaveLength(count);
+  }
+  attention.soon(files[0]!);
+  expect(attention.nextMs).toBe(clock.monotonicMs() + gapMs);
+});
+
 test('a look that is due already wakes nobody again: the loop would be busy until it comes', async () => {
   const clock = simClock(0);
   let woken = 0;

@@ -105,10 +105,11 @@ export async function follower(directory: string, options: FollowerOptions = {})
           else unintended.push({ ...range, tail });
         },
         lingerLeftMs: () => 0,
-        handOverIfDue: () => Promise.resolve(),
+        isDue: () => false,
+        isDueAtRest: () => false,
         handOver: () => Promise.resolve(),
       },
-      buffers: readBuffers(0, 1),
+      buffers: readBuffers(0, 1 << 10),
       budget: memoryBudget(Number.MAX_SAFE_INTEGER).share('main'),
       journal,
       published: () => Promise.resolve(true),
@@ -145,7 +146,10 @@ export async function follower(directory: string, options: FollowerOptions = {})
     for (let turns = 0; turns < 10_000; turns += 1) {
       const work = files.withWork();
       if (work.length === 0) return text;
-      for (const file of work) await files.use(file, (open) => reader.readSome(open));
+      for (const file of work) {
+        const moved = files.useNow(file, (open) => reader.readNow(open, Infinity));
+        if (moved === undefined) await files.use(file, (open) => reader.readSome(open));
+      }
     }
     throw new Error('there is always work');
   };

@@ -88,6 +88,23 @@ test('a file whose directory was renamed, while the globs cannot be looked at: n
   expect(await contentOf(await f.files.reopen(id))).toBe('a1\na2\n');
 });
 
+test('a file whose directory was renamed after the last look at the names: not gone until they were looked at again', async () => {
+  const directory = await tempDir();
+  await mkdir(join(directory, 'a'));
+  await writeFile(join(directory, 'a', 'app.log'), 'a1\na2\n');
+  const f = await follower(directory, { include: ['*/app.log'] });
+  await f.look();
+  const { id } = [...f.files.all][0]!.state;
+  await f.restart();
+  await f.scan();
+  await f.files.close(); // nothing holds it open
+  await rename(join(directory, 'a'), join(directory, 'b'));
+  await expect(f.files.reopen(id)).rejects.toThrow('renamed');
+  await f.clock.advance(10);
+  await f.scan();
+  expect(await contentOf(await f.files.reopen(id))).toBe('a1\na2\n');
+});
+
 test('another file in the same place is not taken for it', async () => {
   const { f, log, id } = await setUp();
   await f.restart(() => writeFile(log, 'other lines, the same inode\n'));
