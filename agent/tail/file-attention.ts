@@ -28,7 +28,7 @@ const MIN_GAP_MS = 100;
  * With many of them further: to look into one and read it takes some twenty microseconds, whatever there is to read, and
  * that should not be more than a tenth of a core.
  */
-const GAP_MS_PER_FILE = 0.2;
+const GAP_MS_PER_FILE = 0.12;
 const MAX_GAP_MS = 200;
 
 export function createFileAttention(options: {

@@ -7,7 +7,7 @@ import { someFileState } from '../some-file-state.ts';
 
 test.each([
   [10, 100],
-  [700, 140],
+  [1_000, 120],
   [5_000, 200],
 ])('%i files that change all the time are looked into every %i ms', async (count, gapMs) => {
   const clock = simClock(0);
