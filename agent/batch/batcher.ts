@@ -25,6 +25,8 @@ export interface Batcher {
 
 /** Nearly full counts as full: the next file's chunk would be a sliver. */
 const FULL = 0.9;
+/** What has waited for longer than files that change all the time waits for us: it would make every batch go at once. */
+const BACKLOG_MS = 500;
 
 /** There may be thousands in a second: no field that says nothing, because each costs on the way to another thread. */
 function segmentOf({ state, position }: LogFile, read: ReadBytes): JobSegment {
@@ -84,8 +86,10 @@ export function createBatcher<Settings>(options: {
       return Math.max(0, size.textBytes - rawBytes);
     },
     add: (file, read, held) => {
-      if (segments.length === 0) sinceMs = clock.monotonicMs();
-      waitingSinceMs = Math.min(waitingSinceMs, file.changedMs, sinceMs);
+      const nowMs = clock.monotonicMs();
+      if (segments.length === 0) sinceMs = nowMs;
+      const isFresh = nowMs - file.changedMs < BACKLOG_MS;
+      waitingSinceMs = Math.min(waitingSinceMs, isFresh ? file.changedMs : nowMs);
       segments.push(segmentOf(file, read));
       rawBytes += read.end;
       heldBytes += held;

@@ -26,7 +26,7 @@ export interface FileAttention {
 const MIN_GAP_MS = 100;
 /**
  * With many of them further: to look into one and read it takes some twenty microseconds, whatever there is to read, and
- * that should not be more than a tenth of a core.
+ * that should not be more than a fifth of a core.
  */
 const GAP_MS_PER_FILE = 0.12;
 const MAX_GAP_MS = 200;

@@ -478,6 +478,7 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
     use: (file, work) => access.use(file, (open) => (open.changed ? Promise.resolve(undefined) : work(open))),
     reopen: async (id) => {
       const found = await reopenFile(id, { fs, openFiles, files, remembered: journal.state.files });
+      if (found !== 'no directory') notFoundMs.delete(id);
       if (found !== undefined && found !== 'no directory') return found;
       if (!names.sawAll) throw new Error('not all that the globs match can be looked at');
       if (found === 'no directory' && mayBeRenamed(id)) {

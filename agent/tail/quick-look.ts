@@ -31,10 +31,11 @@ export function quickLook(file: LogFile, nowMs: number): boolean {
   const seen = file.handle.growthNow();
   if (seen === undefined) return false;
   const { sizeBytes, modifiedMs } = seen;
-  if (sizeBytes <= file.sizeBytes) return sizeBytes === file.sizeBytes && modifiedMs === file.modifiedMs;
+  const isAsItWas = sizeBytes === file.sizeBytes && modifiedMs === file.modifiedMs;
+  if (sizeBytes <= file.sizeBytes && !isAsItWas) return false;
+  if (!isAsItWas) file.grewMs = nowMs;
   file.sizeBytes = sizeBytes;
   file.modifiedMs = modifiedMs;
-  file.grewMs = nowMs;
   file.lookedMs = nowMs;
   return true;
 }

@@ -129,6 +129,13 @@ describe('a batch', () => {
     expect([batcher.isDue(), batcher.isDueAtRest()]).toEqual([false, true]);
   });
 
+  test('of a backlog: does not go at once with each chunk, however long its lines have waited', async () => {
+    const { clock, batcher, add } = setUp();
+    await clock.advance(60_000);
+    add('a', 0, 10);
+    expect([batcher.isDueAtRest(), batcher.lingerLeftMs()]).toEqual([false, 200]);
+  });
+
   test('that is empty waits for ever and is never handed over', async () => {
     const { clock, batcher, handed } = setUp();
     expect(batcher.lingerLeftMs()).toBe(Infinity);

@@ -26,7 +26,7 @@ test('a file that has grown: its size is known', async () => {
 test('a file that is as it was: that is all there is to know', async () => {
   const file = await followed({ sizeBytes: SIZE, modifiedMs: 10 });
   expect(quickLook(file, 500)).toBe(true);
-  expect(file).toMatchObject({ sizeBytes: SIZE, grewMs: 0 });
+  expect(file).toMatchObject({ sizeBytes: SIZE, grewMs: 0, lookedMs: 500 });
 });
 
 test.each([
