@@ -9,9 +9,9 @@ import {
   type LineSegment,
 } from './encode-lines.ts';
 import { encodeRecordBatch, type RecordInput } from './encode-records.ts';
+import { putBackFrameMemory } from './frame-memory.ts';
 import { encodeProvenance, type Provenance, PROVENANCE_HEADER } from './provenance.ts';
 import { readAppended } from './record-sink.ts';
-import { putBackScratch } from './scratch.ts';
 import type { Cursor } from './varint.ts';
 
 export interface KeyedBatch extends EncodedBatch {
@@ -52,7 +52,7 @@ export async function encodeKeyedLines(
     }
     return { batches, counts: countsOf(framed) };
   } finally {
-    putBackScratch(framed.sink.scratch);
+    putBackFrameMemory(framed.sink.memory);
   }
 }
 
@@ -63,21 +63,22 @@ interface Hand {
   rawBytes: number;
 }
 
-/** The framed records by the partitions that their keys stand for. The values are views of the scratch. */
+/** The framed records by the partitions that their keys stand for. The values are views of the sink's memory. */
 function deal(framed: FramedSegments, keying: Keying, only: number | undefined): Map<number, Hand> {
   const { sink, firstAt, provenance } = framed;
+  const { bytes } = sink.memory;
   const find = keyFinder(keying.source);
   const hands = new Map<number, Hand>();
-  const cursor: Cursor = { bytes: sink.scratch, at: firstAt, limit: sink.at };
+  const cursor: Cursor = { bytes, at: firstAt, limit: sink.at };
   for (const [index, range] of provenance.ranges.entries()) {
     for (let i = 0; i < range.records; i++) {
       const [start, end] = readAppended(cursor);
-      const key = find(sink.scratch, start, end);
+      const key = find(bytes, start, end);
       const slot = partitionOf(key, keying);
       if (only !== undefined && slot !== only) continue;
       const hand = hands.get(slot) ?? newHand(provenance, slot);
       hands.set(slot, hand);
-      hand.records.push({ key, value: sink.scratch.subarray(start, end) });
+      hand.records.push({ key, value: bytes.subarray(start, end) });
       hand.rawBytes += end - start + 1;
       hand.provenance.ranges[index]!.records += 1;
     }

@@ -4,12 +4,12 @@ import { type OwnBytes, bufferView } from '../codec/views.ts';
 import { type Framing, isPlainLines, LINES, type LineEncoding } from '../framing/framing.ts';
 import { lineBreaks } from '../framing/line-breaks.ts';
 import { crc32c } from './crc32c.ts';
+import { putBackFrameMemory, takeFrameMemory } from './frame-memory.ts';
 import { frameRecords, lineEncodingOf } from './frame-records.ts';
 import { PROVENANCE_HEADER, type Provenance, encodeProvenance, sizeOfProvenance } from './provenance.ts';
 import { RECORDS_AT, writeBatchHeader } from './record-batch.ts';
 import { type OversizePolicy, readAppended, type RecordSink } from './record-sink.ts';
 import { type RecordFields, sizeOfRecord, writeRecord } from './record.ts';
-import { putBackScratch, takeScratch } from './scratch.ts';
 import type { Cursor } from './varint.ts';
 
 /** Whole records of one file as they stand in it, such as lines: bytes[start, end). */
@@ -89,19 +89,19 @@ export async function encodeLineBatch(
     const { recordCount } = sink;
     const result = { ...countsOf(framed), recordCount, rawBytes: sizeOf(segments), provenance };
     if (recordCount === 0) return { ...result, bytes: new Uint8Array(0) };
-    const sectionAt = addProvenance(sink.scratch, firstAt, provenance);
-    const section = sink.scratch.subarray(sectionAt, sink.at);
+    const sectionAt = addProvenance(sink.memory.bytes, firstAt, provenance);
+    const section = sink.memory.bytes.subarray(sectionAt, sink.at);
     const bytes = await compress(codec, section, { level, headroom: RECORDS_AT });
     const lastOffsetDelta = recordCount - 1;
     const timestamps = { baseTimestampMs: timestampMs, maxTimestampMs: timestampMs };
     writeBatchHeader(bytes, { codec, lastOffsetDelta, recordCount, ...timestamps });
     return { ...result, bytes };
   } finally {
-    putBackScratch(sink.scratch);
+    putBackFrameMemory(sink.memory);
   }
 }
 
-/** The records of segments in the scratch of a sink, from `firstAt` on. The scratch is to be put back. */
+/** The records of segments in the memory of a sink, from `firstAt` on. The memory is to be put back. */
 export interface FramedSegments {
   sink: RecordSink;
   firstAt: number;
@@ -167,7 +167,7 @@ function endsWhole(segment: LineSegment, framing: Framing): boolean {
 }
 
 /**
- * The scratch holds the longest segment, then a gap that the first record grows into when its header is
+ * The memory holds the longest segment, then a gap that the first record grows into when its header is
  * known, then the records.
  */
 function startSink(
@@ -183,26 +183,26 @@ function startSink(
     total += end - start;
   }
   const at = longest + sizeOfProvenance(provenance) + PROVENANCE_OVERHEAD_BYTES;
-  const scratch = takeScratch(at + total + (total >>> 2));
+  const memory = takeFrameMemory(at + total + (total >>> 2));
   const counts = { recordCount: 0, oversizedRecords: 0, oversizedBytes: 0, replacedUnits: 0 };
-  return { scratch, at, ...counts, continues: false, maxRecordBytes, oversize };
+  return { memory, at, ...counts, continues: false, maxRecordBytes, oversize };
 }
 
 /**
  * Writes the first record anew with the provenance as its header, so that it ends where it ended before, and
  * returns where it starts now. What the provenance says is only known after the last record.
  */
-function addProvenance(scratch: Buffer, firstAt: number, provenance: Provenance): number {
-  const cursor: Cursor = { bytes: scratch, at: firstAt, limit: scratch.length };
+function addProvenance(memory: Buffer, firstAt: number, provenance: Provenance): number {
+  const cursor: Cursor = { bytes: memory, at: firstAt, limit: memory.length };
   const [valueStart, valueEnd] = readAppended(cursor);
   const record: RecordFields = {
     timestampDeltaMs: 0,
     offsetDelta: 0,
     key: null,
-    value: Buffer.from(scratch.subarray(valueStart, valueEnd)),
+    value: Buffer.from(memory.subarray(valueStart, valueEnd)),
     headers: [{ key: PROVENANCE_HEADER, value: encodeProvenance(provenance) }],
   };
   const start = cursor.at - sizeOfRecord(record);
-  writeRecord(scratch, start, record);
+  writeRecord(memory, start, record);
   return start;
 }

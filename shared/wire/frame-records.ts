@@ -6,7 +6,7 @@ import type { LineSegment } from './encode-lines.ts';
 import { frameLines } from './frame-lines.ts';
 import { appendOversized, appendRecord, appendText, countOversized, type RecordSink } from './record-sink.ts';
 
-/** Appends the records of a segment, whose bytes are `source`. The scratch has room for them at its start. */
+/** Appends the records of a segment, whose bytes are `source`. The sink's memory has room for them at its start. */
 export function frameRecords(sink: RecordSink, source: Buffer, segment: LineSegment, framing: Framing): void {
   sink.continues = segment.continues ?? false;
   if (isPlainLines(framing)) {
@@ -18,14 +18,14 @@ export function frameRecords(sink: RecordSink, source: Buffer, segment: LineSegm
     else appendOversized(sink, start, end);
   };
   if (framing.type === 'length-prefixed') {
-    sink.scratch.set(source, 0);
+    sink.memory.bytes.set(source, 0);
     walkFrames(source, segment.insideBytes ?? 0, framing, append);
     return;
   }
   const encoding = lineEncodingOf(framing, segment);
   const walk = { framing, encoding };
   if (encoding === 'bytes') {
-    sink.scratch.set(source, 0);
+    sink.memory.bytes.set(source, 0);
     walkLines(source, segment.terminated, walk, append);
     return;
   }

@@ -1,5 +1,5 @@
 /** A batch's records while they are being built, without an object for any of them. */
-import { growScratch } from './scratch.ts';
+import { type FrameMemory, growFrameMemory } from './frame-memory.ts';
 import { type Cursor, readVarint, sizeOfVarint, writeVarint } from './varint.ts';
 
 /** Two lengths and an offset delta of five bytes each, and four single bytes. */
@@ -8,9 +8,9 @@ const MAX_RECORD_OVERHEAD_BYTES = 19;
 /** What becomes of a record that is longer than the limit. */
 export type OversizePolicy = 'truncate' | 'split' | 'drop';
 
-/** Records at the end of `scratch`, whose beginning holds the bytes that they are made of, and what has been counted. */
+/** Records at the end of `memory`, whose beginning holds the bytes that they are made of, and what has been counted. */
 export interface RecordSink {
-  scratch: Buffer;
+  readonly memory: FrameMemory;
   /** The next record goes here. */
   at: number;
   recordCount: number;
@@ -26,11 +26,11 @@ export interface RecordSink {
   readonly oversize: OversizePolicy;
 }
 
-/** Appends the record of value scratch[start, end): no key, no headers, the timestamp of the batch. */
+/** Appends the record of value memory[start, end): no key, no headers, the timestamp of the batch. */
 export function appendRecord(sink: RecordSink, start: number, end: number): void {
   const valueBytes = end - start;
   const at = beginRecord(sink, valueBytes);
-  sink.scratch.copyWithin(at, start, end);
+  sink.memory.bytes.copyWithin(at, start, end);
   endRecord(sink, at + valueBytes);
 }
 
@@ -58,30 +58,28 @@ export function appendOversized(sink: RecordSink, start: number, end: number): v
 export function appendText(sink: RecordSink, text: string): void {
   const valueBytes = Buffer.byteLength(text, 'utf8');
   const at = beginRecord(sink, valueBytes);
-  sink.scratch.write(text, at, valueBytes, 'utf8');
+  sink.memory.bytes.write(text, at, valueBytes, 'utf8');
   endRecord(sink, at + valueBytes);
 }
 
 /** Everything in front of the value; returns where the value goes. */
 function beginRecord(sink: RecordSink, valueBytes: number): number {
   let { at } = sink;
-  if (sink.scratch.length - at < valueBytes + MAX_RECORD_OVERHEAD_BYTES) {
-    sink.scratch = growScratch(sink.scratch, at, at + valueBytes + MAX_RECORD_OVERHEAD_BYTES);
-  }
-  const { scratch } = sink;
+  growFrameMemory(sink.memory, at + valueBytes + MAX_RECORD_OVERHEAD_BYTES);
+  const { bytes } = sink.memory;
   const offsetDelta = sink.recordCount++;
   // Attributes, timestamp delta, null key and header count take one byte each.
   const bodyBytes = 4 + sizeOfVarint(offsetDelta) + sizeOfVarint(valueBytes) + valueBytes;
-  at = writeVarint(scratch, at, bodyBytes);
-  scratch[at] = 0;
-  scratch[at + 1] = 0;
-  at = writeVarint(scratch, at + 2, offsetDelta);
-  scratch[at] = 1; // -1 in zigzag: a null key
-  return writeVarint(scratch, at + 1, valueBytes);
+  at = writeVarint(bytes, at, bodyBytes);
+  bytes[at] = 0;
+  bytes[at + 1] = 0;
+  at = writeVarint(bytes, at + 2, offsetDelta);
+  bytes[at] = 1; // -1 in zigzag: a null key
+  return writeVarint(bytes, at + 1, valueBytes);
 }
 
 function endRecord(sink: RecordSink, at: number): void {
-  sink.scratch[at] = 0;
+  sink.memory.bytes[at] = 0;
   sink.at = at + 1;
 }
 

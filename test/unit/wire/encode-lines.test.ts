@@ -108,6 +108,26 @@ describe('lines', () => {
   });
 });
 
+describe('lines that a step of sixteen bytes does not divide', () => {
+  test('each length up to two steps, with a line break and without, behind what the batch before left', async () => {
+    for (let length = 1; length <= 33; length++) {
+      await encodeLineBatch([segment('\n'.repeat(200))], OPTIONS); // line feeds everywhere behind the next text
+      const line = 'x'.repeat(length);
+      expect(await valuesOfLines([segment(`${line}\n${line}\n`)])).toEqual([line, line]);
+      expect(await valuesOfLines([segment(`${line}\n${line}`, { terminated: false })])).toEqual([line, line]);
+    }
+  });
+
+  test('a line of the longest length allowed, and one more byte, anywhere among others', async () => {
+    const changes = { maxRecordBytes: 17, oversize: 'drop' } as const;
+    for (let before = 0; before <= 33; before++) {
+      const [first, longest] = ['a'.repeat(Math.min(before, 17)), 'b'.repeat(17)];
+      const text = `${first}\n${longest}\n${'c'.repeat(18)}\n${longest}\n`;
+      expect(await valuesOfLines([segment(text)], changes)).toEqual([first, longest, longest]);
+    }
+  });
+});
+
 describe('segments', () => {
   test('several files make one batch, with a range for each', async () => {
     const segments = [
