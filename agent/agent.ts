@@ -21,7 +21,7 @@ import { startStatusServer } from '../shared/telemetry/status-server.ts';
 import { agentReport } from './agent-report.ts';
 import { fairEncoder } from './batch/fair-encoder.ts';
 import { pooledEncoder } from './batch/encoder.ts';
-import { readBuffers } from './batch/read-buffers.ts';
+import { sharedBuffers } from './batch/shared-buffers.ts';
 import { readBootId } from './checkpoint/boot-id.ts';
 import { openJournalFile } from './checkpoint/journal-file.ts';
 import { createDirectoryWatches } from './discover/directory-watches.ts';
@@ -75,7 +75,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   const registry = createRegistry();
   const metrics = createAgentMetrics(registry);
   const budget = memoryBudget(limits.memoryBytes);
-  const buffers = readBuffers(limits.memoryBytes * SPARE_SHARE);
+  const buffers = sharedBuffers(limits.memoryBytes * SPARE_SHARE);
   const encoder = await pooledEncoder(limits.encodeThreads, clock).catch(async (error: unknown) => {
     await lock.release();
     throw error;

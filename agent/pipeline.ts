@@ -17,7 +17,7 @@ import { createBatchBuilder } from './batch/batch-builder.ts';
 import { type EncodedPart, together } from './batch/encode-batches.ts';
 import { encodeQueue } from './batch/encode-queue.ts';
 import type { BatchEncoder } from './batch/encoder.ts';
-import type { ReadBuffers } from './batch/read-buffers.ts';
+import type { SharedBuffers } from './batch/shared-buffers.ts';
 import { type FsyncPolicy, openJournal } from './checkpoint/journal.ts';
 import type { JournalFile } from './checkpoint/journal-file.ts';
 import type { DirectoryWatches } from './discover/directory-watches.ts';
@@ -61,7 +61,7 @@ export interface PipelineOptions {
   /** Encode jobs that may be under way at once; keeps the workers busy and the queue short. */
   encodeAhead: number;
   /** Of all pipelines. */
-  buffers: ReadBuffers;
+  buffers: SharedBuffers;
   budget: BudgetShare;
   fs: FileSystem;
   /** The pipeline has so many files that what is known of them takes most of the memory. */
@@ -195,6 +195,7 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
       ({ partition } = batch.intent);
       contents.wake(); // its commit is to be written
     },
+    onSpare: (bytes) => options.buffers.giveBack(bytes),
     onReplaced: counts.replaced,
     onReleased: (bytes) => budget.give(bytes),
     onReplayed: counts.replayed,
@@ -218,6 +219,7 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
   const queue = encodeQueue<{ settings: BatchSettings; heldBytes: number }>({
     encoder,
     buffers: options.buffers,
+    batchBytes: (textBytes) => size.batchBytes(textBytes),
     maxAhead: options.encodeAhead,
     onLength: counts.queued,
     take: async (parts, { settings, heldBytes }) => {

@@ -28,6 +28,8 @@ export interface EncodeJob {
   options: LineBatchOptions;
   /** The topic's max.message.bytes: the broker's limit on a batch as it is sent, compressed. */
   maxBatchBytes: number;
+  /** Memory for the batch, when it becomes one and fits. */
+  room?: Uint8Array | undefined;
   /** The records have keys, and a batch for each partition; with `slot` only that of one partition. */
   keying?: (Keying & { slot?: number }) | undefined;
 }
@@ -67,15 +69,15 @@ export async function encodeBatches(job: EncodeJob): Promise<EncodedPart[]> {
   if (halves === undefined) return parts;
   const [left, right] = halves;
   const halved = [
-    ...(await encodeBatches({ ...job, segments: left })),
-    ...(await encodeBatches({ ...job, segments: right })),
+    ...(await encodeBatches({ ...job, segments: left, room: undefined })),
+    ...(await encodeBatches({ ...job, segments: right, room: undefined })),
   ];
   const isOneRecord = segments.length === 1 && !left[0]!.terminated;
   return isOneRecord ? countOnce(halved, segments[0]!.continues === true ? 0 : 1) : halved;
 }
 
-async function encodeOne({ segments, options }: EncodeJob): Promise<EncodedPart> {
-  return partOf(await encodeLineBatch(segments, options), segments);
+async function encodeOne({ segments, options, room }: EncodeJob): Promise<EncodedPart> {
+  return partOf(await encodeLineBatch(segments, options, room), segments);
 }
 
 /** What was counted of all parts stands with the first. Without any record there is one part, for its ranges. */

@@ -1,7 +1,7 @@
 /** Batches between reading and publishing: encoded in any order, handed on in the order in which their lines were read. */
 import type { EncodedPart, EncodeJob } from './encode-batches.ts';
 import type { BatchEncoder } from './encoder.ts';
-import type { ReadBuffers } from './read-buffers.ts';
+import type { SharedBuffers } from './shared-buffers.ts';
 
 export interface EncodeQueue<Context> {
   /** Starts to encode; resolves at once while fewer than the bound are under way, else when one has been taken. */
@@ -16,20 +16,30 @@ export interface EncodeQueue<Context> {
  */
 export function encodeQueue<Context>(options: {
   encoder: Pick<BatchEncoder, 'encode'>;
-  /** Those that the jobs' lines were read into: they are free as soon as the batches are there. */
-  buffers: Pick<ReadBuffers, 'giveBack'>;
+  /** Those that the jobs' lines were read into: they are free as soon as the batches are there. Batches go into others of them. */
+  buffers: Pick<SharedBuffers, 'take' | 'giveBack'>;
+  /** What a batch of so much text comes to; one that comes to more gets memory of its own. */
+  batchBytes(textBytes: number): number;
   maxAhead: number;
   take(parts: EncodedPart[], context: Context): Promise<void>;
   onLength(length: number): void;
 }): EncodeQueue<Context> {
+  const { buffers } = options;
   let length = 0;
   let tail: Promise<void> = Promise.resolve();
 
   const encode = async (job: EncodeJob): Promise<EncodedPart[]> => {
+    const textBytes = job.segments.reduce((sum, { start, end }) => sum + end - start, 0);
+    const room = buffers.take(job.keying === undefined ? options.batchBytes(textBytes) : 0);
     try {
-      return await options.encoder.encode(job);
+      const parts = await options.encoder.encode({ ...job, room });
+      const inRoom = parts.find(({ batch }) => batch.buffer instanceof SharedArrayBuffer);
+      // Shared memory comes back from a thread as another object.
+      if (inRoom !== undefined) inRoom.batch = room.subarray(0, inRoom.batch.length);
+      else buffers.giveBack(room);
+      return parts;
     } finally {
-      for (const { bytes } of job.segments) options.buffers.giveBack(bytes);
+      for (const { bytes } of job.segments) buffers.giveBack(bytes);
     }
   };
 

@@ -57,6 +57,8 @@ export interface PublisherOptions
   /** Lines that were read again for a batch of their own. */
   encodeLines(segment: JobSegment): Promise<{ parts: EncodedPart[]; settings: BatchSettings }>;
   onAcknowledged(batch: PublishedBatch): void;
+  /** Nobody reads these bytes of a batch any more. */
+  onSpare(bytes: Uint8Array): void;
   onMoved(reason: string): void;
   /** The broker has asked not to be sent anything for so long, because of a quota. */
   onThrottled(ms: number): void;
@@ -97,6 +99,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
   const { topic, cluster, topicWatch, journal, clock, random, logger, signal } = options;
   const senders = new Map<number, PartitionSender>();
   const fullSinceMs = new Map<number, number>();
+  /** How often a batch's bytes were sent. */
+  const sends = new WeakMap<Uint8Array, number>();
   /** Aborts at the next acknowledgement: a sleep lets go of a signal when it ends, a race never lets go of a promise. */
   let progress = new AbortController();
 
@@ -116,6 +120,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
       partitions: [{ topic, partition, batch: bytes }],
       timeoutMs: options.requestTimeoutMs,
     });
+    sends.set(bytes, (sends.get(bytes) ?? 0) + 1);
     const answer = await cluster.send(leader, options.lane, request);
     if (answer.throttleMs > 0) options.onThrottled(answer.throttleMs);
     const produced = answer.partitions[0];
@@ -137,6 +142,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
       crossedRack: leaderRack !== undefined && options.rack !== undefined && leaderRack !== options.rack,
       tookMs: clock.monotonicMs() - sentMs,
     });
+    // What was sent before may still be on its way, from memory, through a connection that nobody waits for.
+    if (sends.get(bytes) === 1) options.onSpare(bytes);
     fullSinceMs.delete(intent.partition);
     madeProgress();
   };

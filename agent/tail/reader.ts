@@ -6,7 +6,7 @@ import { crc32c } from '../../shared/wire/crc32c.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { RepeatedLog } from '../../shared/telemetry/repeated-log.ts';
 import type { Batcher } from '../batch/batcher.ts';
-import type { ReadBuffers } from '../batch/read-buffers.ts';
+import type { SharedBuffers } from '../batch/shared-buffers.ts';
 import { type Mark, MARK_BYTES } from '../checkpoint/entries.ts';
 import type { Journal } from '../checkpoint/journal.ts';
 import type { BudgetShare } from '../memory-budget.ts';
@@ -22,7 +22,7 @@ import type { LossReason, ReadLimits, ReadPosition, ReadRecords, ReadResult } fr
 export interface ReaderOptions {
   batcher: Batcher;
   /** For what fills a batch; they are given back when it is encoded. */
-  buffers: ReadBuffers;
+  buffers: SharedBuffers;
   budget: BudgetShare;
   journal: Journal;
   /** Resolves when every batch that was handed over has its intent; false when some never will, because the agent stops. */

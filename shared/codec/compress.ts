@@ -2,37 +2,32 @@ import { compress as compressZstd } from '@mongodb-js/zstd/bindings.js';
 import { gzipSync } from 'node:zlib';
 import { CODEC_LEVELS, type WritableCodecName } from './codec.ts';
 import { compressLz4 } from './lz4-compress.ts';
-import { type OwnBytes, bufferView, ownBuffer } from './views.ts';
+import { type Output, outputBuffer } from './output.ts';
+import { type OwnBytes, bufferView } from './views.ts';
 
-export interface CompressOptions {
+export interface CompressOptions extends Partial<Output> {
   /**
    * Within CODEC_LEVELS; the codec's default when missing. A level for a codec that has none is a RangeError.
    */
   level?: number | undefined;
-  /**
-   * Bytes left free (and undefined) in front of the compressed bytes, for a header that the caller writes.
-   */
-  headroom?: number;
 }
 
 // zlib hands its output over in chunks of this size and joins them; the default of 16 KiB makes 64 times as
 // many.
 const GZIP_CHUNK_BYTES = 128 * 1024;
 
-type Compressor = (input: Uint8Array, level: number, headroom: number) => OwnBytes | Promise<OwnBytes>;
+type Compressor = (input: Uint8Array, level: number, output: Output) => Uint8Array | Promise<Uint8Array>;
 
 const COMPRESSORS: Readonly<Record<WritableCodecName, Compressor>> = {
-  none: (input, _level, headroom) => withHeadroom(input, headroom),
-  gzip: (input, level, headroom) =>
-    withHeadroom(gzipSync(input, { level, chunkSize: GZIP_CHUNK_BYTES }), headroom),
-  lz4: (input, _level, headroom) => compressLz4(input, headroom),
-  zstd: async (input, level, headroom) =>
-    withHeadroom(await compressZstd(bufferView(input), level), headroom),
+  none: (input, _level, output) => copied(input, output),
+  gzip: (input, level, output) => copied(gzipSync(input, { level, chunkSize: GZIP_CHUNK_BYTES }), output),
+  lz4: (input, _level, output) => compressLz4(input, output),
+  zstd: async (input, level, output) => copied(await compressZstd(bufferView(input), level), output),
 };
 
 /**
  * The input as one frame (one gzip member, one LZ4 or zstd frame) in a new buffer that owns its ArrayBuffer,
- * so it can be transferred. Frames of one codec concatenate. The same input and options give the same bytes.
+ * so it can be transferred; in `room` when that is given and large enough. Frames of one codec concatenate. The same input and options give the same bytes.
  *
  * Everything but zstd runs on the calling thread. The zstd binding knows no synchronous call: it compresses
  * on libuv's thread pool and reads `input` there, so do not write to it before the promise settles.
@@ -40,9 +35,19 @@ const COMPRESSORS: Readonly<Record<WritableCodecName, Compressor>> = {
 export async function compress(
   codec: WritableCodecName,
   input: Uint8Array,
-  options: CompressOptions = {},
-): Promise<OwnBytes> {
-  return COMPRESSORS[codec](input, levelFor(codec, options.level), options.headroom ?? 0);
+  options?: Omit<CompressOptions, 'room'>,
+): Promise<OwnBytes>;
+export async function compress(
+  codec: WritableCodecName,
+  input: Uint8Array,
+  options: CompressOptions,
+): Promise<Uint8Array>;
+export async function compress(
+  codec: WritableCodecName,
+  input: Uint8Array,
+  { level, headroom = 0, room }: CompressOptions = {},
+): Promise<Uint8Array> {
+  return COMPRESSORS[codec](input, levelFor(codec, level), { headroom, room });
 }
 
 function levelFor(codec: WritableCodecName, level: number | undefined): number {
@@ -55,8 +60,8 @@ function levelFor(codec: WritableCodecName, level: number | undefined): number {
   return level;
 }
 
-function withHeadroom(bytes: Uint8Array, headroom: number): OwnBytes {
-  const out = ownBuffer(headroom + bytes.length);
-  out.set(bytes, headroom);
+function copied(bytes: Uint8Array, output: Output): Uint8Array {
+  const out = outputBuffer(output, bytes.length);
+  out.set(bytes, output.headroom);
   return out;
 }

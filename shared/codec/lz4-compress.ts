@@ -7,17 +7,18 @@ import {
   lz4BlockBytes,
   lz4HeaderChecksum,
 } from './lz4-frame.ts';
-import { type OwnBytes, bufferView, ownBuffer } from './views.ts';
+import { type Output, outputBuffer } from './output.ts';
+import { bufferView } from './views.ts';
 
 const HEADER_BYTES = 7;
 const END_MARK_BYTES = 4;
 
 /**
- * One LZ4 frame after `headroom` free bytes: independent blocks, no checksums, no content size, which is what
+ * One LZ4 frame: independent blocks, no checksums, no content size, which is what
  * Kafka's Java client writes too and all that it reads. Blocks are compressed one call each and framed here,
  * because that costs a third less CPU than the binding's own frame writer; up to 4 MiB of input is one block.
  */
-export function compressLz4(input: Uint8Array, headroom: number): OwnBytes {
+export function compressLz4(input: Uint8Array, output: Output): Uint8Array {
   const sizeId = blockSizeId(input.length);
   const blockBytes = lz4BlockBytes(sizeId);
   const blocks: Buffer[] = [];
@@ -27,7 +28,8 @@ export function compressLz4(input: Uint8Array, headroom: number): OwnBytes {
     blocks.push(block);
     blocksBytes += block.length;
   }
-  const out = ownBuffer(headroom + HEADER_BYTES + blocksBytes + END_MARK_BYTES);
+  const { headroom } = output;
+  const out = outputBuffer(output, HEADER_BYTES + blocksBytes + END_MARK_BYTES);
   out.writeUInt32LE(LZ4_MAGIC, headroom);
   out[headroom + 4] = FLG_VERSION_1 | FLG_INDEPENDENT;
   out[headroom + 5] = sizeId << 4;

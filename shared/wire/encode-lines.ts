@@ -1,6 +1,6 @@
 import type { WritableCodecName } from '../codec/codec.ts';
 import { compress } from '../codec/compress.ts';
-import { type OwnBytes, bufferView } from '../codec/views.ts';
+import { bufferView } from '../codec/views.ts';
 import { type Framing, isPlainLines, LINES, type LineEncoding } from '../framing/framing.ts';
 import { lineBreaks } from '../framing/line-breaks.ts';
 import { crc32c } from './crc32c.ts';
@@ -46,10 +46,10 @@ export interface LineBatchOptions {
 
 export interface EncodedBatch {
   /**
-   * A whole RecordBatch without a producer, in an ArrayBuffer of its own (so it can be transferred); empty
-   * without records.
+   * A whole RecordBatch without a producer, in the room that was given for it, or in an ArrayBuffer of its own (so it can
+   * be transferred); empty without records.
    */
-  bytes: OwnBytes;
+  bytes: Uint8Array;
   recordCount: number;
   /** Bytes of all segments. */
   rawBytes: number;
@@ -73,7 +73,7 @@ const PROVENANCE_OVERHEAD_BYTES = PROVENANCE_HEADER.length + 16;
  * stays); an empty line is an empty value. A line longer than maxRecordBytes is cut at that many bytes, becomes
  * several records, or none. The first record carries the provenance of the batch.
  *
- * The result is a function of the arguments and nothing else, so a restarted agent rebuilds the same bytes.
+ * The batch is written to `room` when it fits there. Its bytes are a function of the arguments and nothing else, so a restarted agent rebuilds the same bytes.
  * The segments are read before the first await: their buffers may be reused as soon as the call returns its
  * promise. A segment that ends in the middle of a line but claims to be terminated, and a limit below 1, are
  * RangeErrors.
@@ -81,6 +81,7 @@ const PROVENANCE_OVERHEAD_BYTES = PROVENANCE_HEADER.length + 16;
 export async function encodeLineBatch(
   segments: readonly LineSegment[],
   options: LineBatchOptions,
+  room?: Uint8Array,
 ): Promise<EncodedBatch> {
   const { codec, level, timestampMs } = options;
   const framed = frameSegments(segments, options);
@@ -91,7 +92,7 @@ export async function encodeLineBatch(
     if (recordCount === 0) return { ...result, bytes: new Uint8Array(0) };
     const sectionAt = addProvenance(sink.memory.bytes, firstAt, provenance);
     const section = sink.memory.bytes.subarray(sectionAt, sink.at);
-    const bytes = await compress(codec, section, { level, headroom: RECORDS_AT });
+    const bytes = await compress(codec, section, { level, headroom: RECORDS_AT, room });
     const lastOffsetDelta = recordCount - 1;
     const timestamps = { baseTimestampMs: timestampMs, maxTimestampMs: timestampMs };
     writeBatchHeader(bytes, { codec, lastOffsetDelta, recordCount, ...timestamps });

@@ -1,6 +1,6 @@
 /** One pipeline of the agent in a world of its own: disk, brokers, time and chance all come from one seed. */
 import { inlineEncoder } from '../../../agent/batch/encoder.ts';
-import { readBuffers } from '../../../agent/batch/read-buffers.ts';
+import { sharedBuffers } from '../../../agent/batch/shared-buffers.ts';
 import type { FsyncPolicy } from '../../../agent/checkpoint/journal.ts';
 import { memoryBudget } from '../../../agent/memory-budget.ts';
 import { type RunningPipeline, startPipeline } from '../../../agent/pipeline.ts';
@@ -123,7 +123,7 @@ export function createWorld(options: WorldOptions) {
   };
   const slow = options.faults?.(clock);
   const faults: ReadFaults | undefined = slow && { ...slow, fails };
-  const buffers = readBuffers(1 << 14, 1 << 12);
+  const buffers = sharedBuffers(1 << 14, 1 << 12);
   const encoder = inlineEncoder();
   let life: ProcessLife = processLife();
   let pipeline: RunningPipeline | undefined;

@@ -1,7 +1,7 @@
 /** One pipeline on a simulated disk, network and clock, for situations that a test sets up step by step. */
 import { onTestFinished } from 'vitest';
 import { inlineEncoder } from '../../../agent/batch/encoder.ts';
-import { readBuffers } from '../../../agent/batch/read-buffers.ts';
+import { sharedBuffers } from '../../../agent/batch/shared-buffers.ts';
 import type { FileSystem } from '../../../agent/discover/file-system.ts';
 import { memoryBudget } from '../../../agent/memory-budget.ts';
 import { type RunningPipeline, startPipeline } from '../../../agent/pipeline.ts';
@@ -86,7 +86,7 @@ export function smallWorld(options: SmallWorldOptions = {}) {
 
   const start = async (journal: MemoryJournal, fs?: FileSystem): Promise<RunningPipeline> => {
     const life = processLife();
-    const buffers = readBuffers(1 << 14, 1 << 12);
+    const buffers = sharedBuffers(1 << 14, 1 << 12);
     const starting = startPipeline({
       config: {
         ...config,

@@ -279,7 +279,23 @@ describe.each(CODECS)('codec %s', (codec) => {
   test('the batch can be transferred to another thread', async () => {
     const { bytes } = await encodeLineBatch([segment('one\n')], { ...OPTIONS, codec });
     expect(bytes.buffer.byteLength).toBe(bytes.length);
-    structuredClone(bytes, { transfer: [bytes.buffer] });
+    const { buffer } = bytes;
+    structuredClone(bytes, { transfer: buffer instanceof ArrayBuffer ? [buffer] : [] });
     expect(bytes.length).toBe(0);
+  });
+
+  test('the batch goes into the room that is given for it when it fits, and is the same', async () => {
+    const segments = [segment('some lines\nof text\n'.repeat(100))];
+    const { bytes } = await encodeLineBatch(segments, { ...OPTIONS, codec });
+    const memory = Buffer.from(new SharedArrayBuffer(bytes.length + 64)).fill(0xee);
+    const fits = memory.subarray(32, 32 + bytes.length);
+    const inside = await encodeLineBatch(segments, { ...OPTIONS, codec }, fits);
+    expect([inside.bytes.buffer, inside.bytes.byteOffset]).toEqual([memory.buffer, 32]);
+    expect(Buffer.compare(inside.bytes, bytes)).toBe(0);
+    const around = [...memory.subarray(0, 32), ...memory.subarray(32 + bytes.length)];
+    expect(new Set(around)).toEqual(new Set([0xee]));
+    const tooSmall = await encodeLineBatch(segments, { ...OPTIONS, codec }, fits.subarray(1).fill(0xee));
+    expect(Buffer.compare(tooSmall.bytes, bytes)).toBe(0);
+    expect(new Set(fits.subarray(1))).toEqual(new Set([0xee]));
   });
 });

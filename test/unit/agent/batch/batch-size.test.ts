@@ -30,6 +30,15 @@ describe('batchSize', () => {
     expect(size.textBytes).toBeLessThan(2 * AIM);
   });
 
+  it('expects a batch to be a little larger than those before, and no larger than the topic takes', () => {
+    const size = batchSize(4 * MIB, () => MIB);
+    expect([size.batchBytes(100), size.batchBytes(4 * MIB)]).toEqual([100, MIB]);
+    for (let batches = 0; batches < 50; batches += 1) size.note(MIB, MIB / 8);
+    expect(size.batchBytes(4 * MIB)).toBeGreaterThan(MIB / 2);
+    expect(size.batchBytes(4 * MIB)).toBeLessThan(0.6 * MIB);
+    expect(size.batchBytes(1_000)).toBe(1_000);
+  });
+
   it('heeds another limit of the topic', () => {
     let limit = MIB;
     const size = batchSize(4 * MIB, () => limit);

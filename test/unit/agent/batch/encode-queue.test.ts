@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { EncodedPart, EncodeJob } from '../../../../agent/batch/encode-batches.ts';
 import { encodeQueue } from '../../../../agent/batch/encode-queue.ts';
-import { readBuffers } from '../../../../agent/batch/read-buffers.ts';
+import { sharedBuffers } from '../../../../agent/batch/shared-buffers.ts';
 import { deferred, type Deferred } from '../../../../shared/deferred.ts';
 
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -20,7 +20,8 @@ function setUp(maxAhead: number) {
         return result.promise;
       },
     },
-    buffers: readBuffers(0),
+    buffers: sharedBuffers(0),
+    batchBytes: () => 0,
     maxAhead,
     take: (_, context) => {
       taken.push(context);

@@ -4,7 +4,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import type { EncodedPart, EncodeJob } from '../../../../agent/batch/encode-batches.ts';
 import { encodeQueue } from '../../../../agent/batch/encode-queue.ts';
 import type { pooledEncoder } from '../../../../agent/batch/encoder.ts';
-import { readBuffers } from '../../../../agent/batch/read-buffers.ts';
+import { sharedBuffers } from '../../../../agent/batch/shared-buffers.ts';
 import { garbageCollector } from '../../../../shared/collect-garbage.ts';
 import { deferred } from '../../../../shared/deferred.ts';
 import { projectRoot } from '../../../../scripts/stack/project-root.ts';
@@ -56,11 +56,12 @@ test('threads that finish nothing for two minutes hang; those that have nothing 
 
 test('a shared read buffer is lent to the thread and given back when the batch is there', async () => {
   const encoder = await setUp(1);
-  const buffers = readBuffers(1 << 24);
+  const buffers = sharedBuffers(1 << 24);
   const taken = deferred<EncodedPart[]>();
   const queue = encodeQueue({
     encoder,
     buffers,
+    batchBytes: () => 0,
     maxAhead: 1,
     take: (parts) => Promise.resolve(taken.resolve(parts)),
     onLength: () => {},
@@ -76,6 +77,52 @@ test('a shared read buffer is lent to the thread and given back when the batch i
   const [expected, parts] = [await encoder.encode(own), await taken.promise];
   expect(parts).toEqual(expected);
   expect(buffers.take(text.length).buffer).toBe(lent.buffer);
+});
+
+test('a thread writes a batch into shared memory, which is used again when the batch is given back', async () => {
+  const encoder = await setUp(1);
+  const buffers = sharedBuffers(1 << 24);
+  const batches: Uint8Array[] = [];
+  const queue = encodeQueue({
+    encoder,
+    buffers,
+    batchBytes: (textBytes) => 2 * textBytes,
+    maxAhead: 1,
+    take: (parts) => Promise.resolve(void batches.push(parts[0]!.batch)),
+    onLength: () => {},
+  });
+  const texts = ['first', 'second', 'third'].map((word) => `${word} line\n`.repeat(10_000));
+  const expected = await Promise.all(texts.map(async (text) => (await encoder.encode(job(text)))[0]!.batch));
+  for (const text of texts.slice(0, 2)) await queue.add(job(text), undefined);
+  await queue.drained();
+  expect(batches.map((batch, i) => Buffer.compare(batch, expected[i]!))).toEqual([0, 0]);
+  expect(batches[0]!.buffer).toBeInstanceOf(SharedArrayBuffer);
+  expect(batches[1]!.buffer).not.toBe(batches[0]!.buffer);
+  buffers.giveBack(batches[0]!);
+  await queue.add(job(texts[2]!), undefined);
+  await queue.drained();
+  expect(batches[2]!.buffer).toBe(batches[0]!.buffer);
+  expect(Buffer.compare(batches[1]!, expected[1]!) + Buffer.compare(batches[2]!, expected[2]!)).toBe(0);
+});
+
+test('a batch that came out larger than expected has memory of its own, and what was held for it is free', async () => {
+  const encoder = await setUp(1);
+  const buffers = sharedBuffers(1 << 24, 1 << 10);
+  const batches: Uint8Array[] = [];
+  const queue = encodeQueue({
+    encoder,
+    buffers,
+    batchBytes: () => 1 << 10,
+    maxAhead: 1,
+    take: (parts) => Promise.resolve(void batches.push(parts[0]!.batch)),
+    onLength: () => {},
+  });
+  const before = buffers.take(1 << 10);
+  buffers.giveBack(before);
+  await queue.add(job('a line\n'.repeat(1_000)), undefined);
+  await queue.drained();
+  expect(batches[0]!.buffer).toBeInstanceOf(ArrayBuffer);
+  expect(buffers.take(1 << 10).buffer).toBe(before.buffer);
 });
 
 test('what the codec needs for a batch is free again while batch follows batch', async () => {

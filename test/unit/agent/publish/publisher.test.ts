@@ -22,6 +22,7 @@ import { recordedLog } from '../recorded-log.ts';
 import { type Produced, scriptedCluster } from './scripted-cluster.ts';
 
 const MESSAGE_TOO_LARGE = 10;
+const NOT_ENOUGH_REPLICAS = 19;
 const UNKNOWN_TOPIC_OR_PARTITION = 3;
 const TOPIC_AUTHORIZATION_FAILED = 29;
 const INVALID_TIMESTAMP = 32;
@@ -97,6 +98,7 @@ async function setUp(
   const stop = new AbortController();
   const seen = {
     acknowledged: [] as PublishedBatch[],
+    spare: [] as Uint8Array[],
     replaced: [] as [why: string, possibleDuplicates: number, lostBytes: number][],
     moved: [] as string[],
     throttledMs: [] as number[],
@@ -140,6 +142,7 @@ async function setUp(
     }),
     codec: { codec: 'none', level: undefined },
     onAcknowledged: (batch) => seen.acknowledged.push(batch),
+    onSpare: (bytes) => seen.spare.push(bytes),
     onReplaced: (...args) => seen.replaced.push(args),
     onReleased: (bytes) => {
       seen.releasedBytes += bytes;
@@ -317,6 +320,32 @@ describe('intent, effect, commit', () => {
     expect(await s.publisher.publish(part, SETTINGS, 0)).toBe(false);
     expect(s.written('intent', 'skip')).toEqual([]);
   });
+});
+
+describe('the memory of a batch', () => {
+  test('is spare when the batch was sent once and is acknowledged', async () => {
+    const s = await setUp({ leaders: [1] });
+    await s.publish('a\n');
+    expect(s.seen.spare).toEqual([]);
+    const [produced] = s.cluster.produced;
+    produced!.answer(0);
+    await s.settle();
+    expect(s.seen.spare.map((bytes) => Buffer.compare(bytes, produced!.bytes))).toEqual([0]);
+  });
+
+  test.each(['refused', 'lost'])(
+    'is never spare when the first try was %s: it may still be sent from there',
+    async (what) => {
+      const s = await setUp({ leaders: [1] });
+      await s.publish('a\n');
+      if (what === 'lost') s.cluster.produced[0]!.lose();
+      else s.cluster.produced[0]!.answer(NOT_ENOUGH_REPLICAS);
+      await s.clock.advance(LONGEST_BACKOFF_MS);
+      expect(await s.acknowledgeAll()).toHaveLength(1);
+      expect(s.acknowledged).toHaveLength(1);
+      expect(s.seen.spare).toEqual([]);
+    },
+  );
 });
 
 describe('waiting for room', () => {

@@ -1,7 +1,7 @@
 /** The files of a pipeline on a real file system, read as the agent reads them, with a journal that outlives restarts. */
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { readBuffers } from '../../../../agent/batch/read-buffers.ts';
+import { sharedBuffers } from '../../../../agent/batch/shared-buffers.ts';
 import { openJournal } from '../../../../agent/checkpoint/journal.ts';
 import { createDirectoryWatches } from '../../../../agent/discover/directory-watches.ts';
 import { type FileSystem, nodeFileSystem } from '../../../../agent/discover/file-system.ts';
@@ -109,7 +109,7 @@ export async function follower(directory: string, options: FollowerOptions = {})
         isDueAtRest: () => false,
         handOver: () => Promise.resolve(),
       },
-      buffers: readBuffers(0, 1 << 10),
+      buffers: sharedBuffers(0, 1 << 10),
       budget: memoryBudget(Number.MAX_SAFE_INTEGER).share('main'),
       journal,
       published: () => Promise.resolve(true),

@@ -1,17 +1,20 @@
 /**
- * Memory that is read into, used again and again. Fresh memory costs a page fault for every four kilobytes, five times what
+ * Memory that files are read into and batches are written into, used again and again. Fresh memory costs a page fault for every four kilobytes, five times what
  * reading itself costs, and V8 looks through its heap for garbage after every few buffers. It is shared with the encoding
  * threads: what is sent there and back counts as new in each thread, and is garbage to the other. What is read from
  * thousands of files that grow a little stands side by side in one piece of memory.
  */
 import { ownBuffer } from '../../shared/codec/views.ts';
 
-export interface ReadBuffers {
+export interface SharedBuffers {
   /** How much `take` will hold for so many bytes. */
   sizeFor(bytes: number): number;
   /** A buffer of so many bytes. Who takes it gives it back. */
   take(bytes: number): Buffer;
-  /** Nobody uses it, or any part of it, any more. Nothing happens to a buffer that was not taken here. */
+  /**
+   * Nobody uses it, or any part of it, any more. Nothing happens to a buffer that was not taken here. Memory of which some is
+   * never given back is not used again, and is garbage when nobody has any of it.
+   */
   giveBack(bytes: Uint8Array): void;
 }
 
@@ -30,10 +33,10 @@ interface Memory {
 }
 
 /** Keeps at most `spareBytes` while nobody uses them. */
-export function readBuffers(spareBytes: number, sharedBytes = SHARED_BYTES): ReadBuffers {
+export function sharedBuffers(spareBytes: number, sharedBytes = SHARED_BYTES): SharedBuffers {
   const isShort = (bytes: number): boolean => bytes < sharedBytes * SHORT;
   const spare: SharedArrayBuffer[] = [];
-  const inUse = new Map<ArrayBufferLike, Memory>();
+  const inUse = new WeakMap<ArrayBufferLike, Memory>();
   /** Where the next few bytes go. */
   let open: Memory | undefined;
 

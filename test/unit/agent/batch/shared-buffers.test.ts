@@ -1,12 +1,12 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readBuffers } from '../../../../agent/batch/read-buffers.ts';
+import { sharedBuffers } from '../../../../agent/batch/shared-buffers.ts';
 
 const MIB = 1024 ** 2;
 
-describe('readBuffers', () => {
+describe('sharedBuffers', () => {
   it('gives the same memory again, to one at a time', () => {
-    const buffers = readBuffers(8 * MIB);
+    const buffers = sharedBuffers(8 * MIB);
     const first = buffers.take(MIB);
     expect([first.length, first.byteOffset, first.buffer.byteLength]).toEqual([MIB, 0, MIB]);
     buffers.giveBack(first);
@@ -17,7 +17,7 @@ describe('readBuffers', () => {
   });
 
   it('takes for a read what fits it', () => {
-    const buffers = readBuffers(8 * MIB);
+    const buffers = sharedBuffers(8 * MIB);
     const [small, large] = [buffers.take(MIB), buffers.take(3 * MIB)];
     expect([buffers.sizeFor(MIB), buffers.sizeFor(3 * MIB)]).toEqual([MIB, 4 * MIB]);
     for (const bytes of [small, large]) buffers.giveBack(bytes);
@@ -27,7 +27,7 @@ describe('readBuffers', () => {
   });
 
   it('keeps no more than it is told', () => {
-    const buffers = readBuffers(2 * MIB);
+    const buffers = sharedBuffers(2 * MIB);
     const all = [1, 2, 3].map(() => buffers.take(MIB));
     for (const bytes of all) buffers.giveBack(bytes);
     const again = [1, 2, 3].map(() => buffers.take(MIB).buffer);
@@ -35,7 +35,7 @@ describe('readBuffers', () => {
   });
 
   it('takes back once, and only its own', () => {
-    const buffers = readBuffers(8 * MIB);
+    const buffers = sharedBuffers(8 * MIB);
     const bytes = buffers.take(MIB);
     for (let times = 0; times < 2; times += 1) buffers.giveBack(bytes);
     buffers.giveBack(Buffer.alloc(MIB));
@@ -44,7 +44,7 @@ describe('readBuffers', () => {
   });
 
   it('puts what is short side by side, on words, and uses the memory again when nobody has any of it', () => {
-    const buffers = readBuffers(8 * MIB, 1024);
+    const buffers = sharedBuffers(8 * MIB, 1024);
     const [first, second] = [buffers.take(13), buffers.take(100)];
     expect(second.buffer).toBe(first.buffer);
     expect([first.byteOffset, first.length, second.byteOffset, second.length]).toEqual([0, 13, 16, 100]);
@@ -58,7 +58,7 @@ describe('readBuffers', () => {
   });
 
   it('has other memory for what is short when one is full, and takes it back when all of it is back', () => {
-    const buffers = readBuffers(8 * MIB, 1024);
+    const buffers = sharedBuffers(8 * MIB, 1024);
     const all = Array.from({ length: 12 }, () => buffers.take(100));
     const memories = [...new Set(all.map(({ buffer }) => buffer))];
     expect(all.map(({ buffer }) => memories.indexOf(buffer))).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1]);
@@ -74,7 +74,7 @@ describe('readBuffers', () => {
     const step = fc.record({ bytes: fc.integer({ min: 0, max: 300 }), giveBack: fc.option(fc.nat()) });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-        const buffers = readBuffers(2048, 1024);
+        const buffers = sharedBuffers(2048, 1024);
         const taken: { bytes: Buffer; mark: number }[] = [];
         for (const [mark, { bytes, giveBack }] of steps.entries()) {
           taken.push({ bytes: buffers.take(bytes).fill(mark), mark });
