@@ -28,7 +28,8 @@ export async function countRecords(folder: string): Promise<StoredRecords> {
 async function countLines(folder: string): Promise<number> {
   const unpacked = (ending: string, program: string): string =>
     `find "$1" -type f -name '*.${ending}' -exec ${program} -dcq {} +`;
-  const script = `{ ${unpacked('gz', 'gzip')}; ${unpacked('zst', 'zstd')}; } | wc -l`;
+  const plain = `find "$1" -type f -name '*.log' -exec cat {} +`;
+  const script = `{ ${unpacked('gz', 'gzip')}; ${unpacked('zst', 'zstd')}; ${plain}; } | wc -l`;
   const { stdout } = await run('sh', ['-c', script, 'sh', folder]);
   return Number(stdout);
 }

@@ -32,7 +32,7 @@ export async function drainTopic(
   const directory = await makeTempDir('skald-bench-');
   try {
     const job = { topic, group: run, prefix: run, bootstrap, s3, directory: directory.path };
-    const { command, args, takenRecords } = await sink.prepare(job);
+    const { command, args, takenRecords, exitCode = 0, folder } = await sink.prepare(job);
     const cpuBefore = await endedChildrenCpuSeconds();
     const startMs = performance.now();
     const { child, release } = spawnWithLifeline(command, args, { stdio: ['ignore', 'ignore', 2] });
@@ -56,10 +56,10 @@ export async function drainTopic(
       await exited;
       release();
     }
-    if (child.exitCode !== 0) throw new Error(`${sink.name} ended with exit code ${child.exitCode}`);
+    if (child.exitCode !== exitCode) throw new Error(`${sink.name} ended with exit code ${child.exitCode}`);
     const wallSeconds = (performance.now() - startMs) / 1000;
     const cpuSeconds = (await endedChildrenCpuSeconds()) - cpuBefore;
-    const stored = await countRecords(join(objectsDir, s3.bucket, run));
+    const stored = await countRecords(folder ?? join(objectsDir, s3.bucket, run));
     if (stored.records !== records)
       throw new Error(`${sink.name}: ${stored.records} records stored of ${records}`);
     return { cpuSeconds, wallSeconds, peakMemoryBytes, ...stored };

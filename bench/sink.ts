@@ -15,7 +15,9 @@ export interface SinkJob {
 
 export interface Sink {
   name: string;
-  /** Writes what the program needs and returns the command. It has to end by itself or at SIGTERM, with all records stored and committed. */
+  /** Absent when it is always there; answers whether it was installed. */
+  isInstalled?: () => boolean;
+  /** Writes what the program needs and returns the command. It has to end by itself or at SIGTERM, with all records stored. */
   prepare(job: SinkJob): Promise<SinkCommand>;
 }
 
@@ -24,4 +26,8 @@ export interface SinkCommand {
   args: string[];
   /** How many records it has taken up: with all of them it gets SIGTERM. Absent when it ends by itself. */
   takenRecords?: () => Promise<number>;
+  /** How it ends at SIGTERM; 0 when it is not given. */
+  exitCode?: number;
+  /** Where it puts its files, when it does not store them in S3. */
+  folder?: string;
 }

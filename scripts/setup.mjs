@@ -2,17 +2,20 @@
 // only, because it runs before any dependency exists. Every step looks first and acts only where something is missing
 // or old, so that `npm run demo|test|stack|bench|check` may call it each time.
 //
-//   node scripts/setup.mjs [--quiet] [--no-stack] [--kafka <version>]
+//   node scripts/setup.mjs [--quiet] [--no-stack] [--connect] [--kafka <version>]
 //
 //   --quiet      print only steps that really do something
 //   --no-stack   skip Java, Maven and the jars: enough to build, type-check, lint and run unit tests
+//   --connect    fetch Kafka Connect, too, which the benchmark of the transporter runs when it is there
 //   --kafka V    fetch another version of Apache Kafka beside the default one, for compatibility tests
 // The whole module, not its parseArgs: a Node too old to have that must get as far as the message about its age.
 import util from 'node:util';
 import { buildSources } from './setup/build.mjs';
 import { dependenciesAreCurrent, installDependencies } from './setup/dependencies.mjs';
 import {
+  connectIsPresent,
   DEFAULT_KAFKA_VERSION,
+  fetchConnect,
   fetchKafka,
   fetchS3Proxy,
   kafkaIsPresent,
@@ -29,6 +32,7 @@ async function main() {
     options: {
       quiet: { type: 'boolean', default: false },
       'no-stack': { type: 'boolean', default: false },
+      connect: { type: 'boolean', default: false },
       kafka: { type: 'string', default: DEFAULT_KAFKA_VERSION },
     },
   });
@@ -39,13 +43,13 @@ async function main() {
     if (dependenciesAreCurrent()) steps.skip('npm packages are current');
     else await steps.run('installing npm packages', installDependencies);
 
-    if (!values['no-stack']) await prepareStack(steps, values.kafka);
+    if (!values['no-stack']) await prepareStack(steps, values.kafka, values.connect);
     await steps.quietly('building to dist/', buildSources);
   });
 }
 
 /** Java is needed each time the stack runs; Maven only while jars are missing. */
-async function prepareStack(steps, kafkaVersion) {
+async function prepareStack(steps, kafkaVersion, withConnect) {
   await ensureJava(steps);
   const fetches = [
     {
@@ -54,6 +58,7 @@ async function prepareStack(steps, kafkaVersion) {
       fetch: () => fetchKafka(kafkaVersion),
     },
     { what: 'S3Proxy', present: s3ProxyIsPresent(), fetch: fetchS3Proxy },
+    ...(withConnect ? [{ what: 'Kafka Connect', present: connectIsPresent(), fetch: fetchConnect }] : []),
   ];
   for (const { what, present, fetch } of fetches) {
     if (present) {

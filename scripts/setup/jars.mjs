@@ -13,9 +13,11 @@ const MAVEN_PLUGIN = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1';
 const FETCH_TIMEOUT_MS = 10 * 60_000;
 
 const kafkaDir = (version) => join(JARS_DIR, `kafka-${version}`);
+const connectDir = () => join(JARS_DIR, `connect-${DEFAULT_KAFKA_VERSION}`);
 const s3ProxyDir = () => join(JARS_DIR, `s3proxy-${S3PROXY_VERSION}`);
 
 export const kafkaIsPresent = (version) => existsSync(kafkaDir(version));
+export const connectIsPresent = () => existsSync(connectDir());
 export const s3ProxyIsPresent = () => existsSync(s3ProxyDir());
 
 /**
@@ -36,6 +38,22 @@ export async function fetchKafka(version) {
     pom: pomOf([
       ['org.apache.kafka', `kafka_${SCALA_VERSION}`, version],
       ['org.apache.kafka', 'kafka-tools', version],
+      ['org.slf4j', 'slf4j-simple', '1.7.36'],
+    ]),
+  });
+}
+
+/** Kafka Connect with the file connectors that come with it, for the benchmark. */
+export async function fetchConnect() {
+  const version = DEFAULT_KAFKA_VERSION;
+  await fetchJars({
+    destination: connectDir(),
+    expect: [`connect-runtime-${version}.jar`, `connect-file-${version}.jar`, 'slf4j-simple-1.7.36.jar'],
+    goal: `${MAVEN_PLUGIN}:copy-dependencies`,
+    options: ['-DincludeScope=runtime'],
+    pom: pomOf([
+      ['org.apache.kafka', 'connect-runtime', version],
+      ['org.apache.kafka', 'connect-file', version],
       ['org.slf4j', 'slf4j-simple', '1.7.36'],
     ]),
   });

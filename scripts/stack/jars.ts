@@ -16,6 +16,12 @@ export function kafkaClassPath(version: string = DEFAULT_KAFKA_VERSION): string 
   return join(directory, '*');
 }
 
+/** Kafka Connect with its file connectors; undefined when it was not fetched, which `node scripts/setup.mjs --connect` does. */
+export function connectClassPath(): string | undefined {
+  const directory = join(projectRoot(), '.stack', 'jars', `connect-${DEFAULT_KAFKA_VERSION}`);
+  return existsSync(directory) ? join(directory, '*') : undefined;
+}
+
 /** Throws a StackError when it was not fetched. */
 export function s3ProxyJar(): string {
   const name = `s3proxy-${S3PROXY_VERSION}`;
