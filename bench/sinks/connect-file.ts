@@ -11,7 +11,7 @@ const SIGTERM_EXIT_CODE = 143;
 
 /**
  * Kafka Connect's worker with the connector that writes values to a file: consumer, converter and put without any codec, and
- * without S3. A connector for S3 does the same and more. `-Xmx1g` is what Connect's own script has, the heap's default aside.
+ * without S3. A connector for S3 does the same and more. Of the heap of a gigabyte it takes a third.
  */
 export const connectFileSink: Sink = {
   name: 'Kafka Connect, file, no codec',

@@ -27,7 +27,8 @@ const COMPRESSORS: Readonly<Record<WritableCodecName, Compressor>> = {
 
 /**
  * The input as one frame (one gzip member, one LZ4 or zstd frame) in a new buffer that owns its ArrayBuffer,
- * so it can be transferred; in `room` when that is given and large enough. Frames of one codec concatenate. The same input and options give the same bytes.
+ * so it can be transferred; in `room` when that is given and large enough. Frames of one codec concatenate. The
+ * same input and options give the same bytes.
  *
  * Everything but zstd runs on the calling thread. The zstd binding knows no synchronous call: it compresses
  * on libuv's thread pool and reads `input` there, so do not write to it before the promise settles.

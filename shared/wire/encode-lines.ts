@@ -73,7 +73,8 @@ const PROVENANCE_OVERHEAD_BYTES = PROVENANCE_HEADER.length + 16;
  * stays); an empty line is an empty value. A line longer than maxRecordBytes is cut at that many bytes, becomes
  * several records, or none. The first record carries the provenance of the batch.
  *
- * The batch is written to `room` when it fits there. Its bytes are a function of the arguments and nothing else, so a restarted agent rebuilds the same bytes.
+ * The batch is written to `room` when it fits there. Its bytes are a function of the segments and options and nothing
+ * else, so a restarted agent rebuilds the same ones.
  * The segments are read before the first await: their buffers may be reused as soon as the call returns its
  * promise. A segment that ends in the middle of a line but claims to be terminated, and a limit below 1, are
  * RangeErrors.
