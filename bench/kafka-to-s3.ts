@@ -43,7 +43,7 @@ const SINKS = [
   connectFileSink,
 ];
 /** Of a worker's memory; the default. */
-const BUDGET_MB = 512 * 1.048576;
+const BUDGET_MB = (512 * 2 ** 20) / MB;
 
 /** Writes to each partition in turn, so that all have as much. */
 const FILLER = {
@@ -80,8 +80,8 @@ export const kafkaToS3: Bench = async (options) => {
   const little = await generateInput(join(directory, 'little.log'), 1, seed);
   await fillTopic({ ...fill, input: little, topic: 'little' });
   const sinks = SINKS.filter(({ isInstalled }) => isInstalled?.() ?? true);
-  for (const { name } of SINKS.filter((sink) => !sinks.includes(sink)))
-    say(`${name} is not installed, so it is not run`);
+  const missing = SINKS.filter((sink) => !sinks.includes(sink)).map(({ name }) => name);
+  if (missing.length > 0) say(`not installed, so not run: ${missing.join(', ')}`);
   const theirs = new Set([KAFKAJS, connectFileSink]);
   const measured: Stored[] = sinks.map((sink) => ({ name: sink.name, isOurs: !theirs.has(sink), runs: [] }));
   const bare: Bare[] = [];

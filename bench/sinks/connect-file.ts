@@ -1,4 +1,5 @@
-import { mkdir, open, writeFile } from 'node:fs/promises';
+import { createReadStream, existsSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connectClassPath, javaCommand } from '../../scripts/stack/jars.ts';
 import { findFreePorts, LOOPBACK } from '../../scripts/stack/ports.ts';
@@ -65,22 +66,15 @@ function propertiesOf(properties: Record<string, string>): string {
 
 /** Counts the lines of a file that grows; 0 while it does not exist. */
 function lineCounter(file: string): () => Promise<number> {
-  const bytes = Buffer.alloc(READ_BYTES);
   let at = 0;
   let lines = 0;
   return async () => {
-    const handle = await open(file).catch(() => undefined);
-    if (handle === undefined) return 0;
-    try {
-      for (;;) {
-        const { bytesRead } = await handle.read(bytes, 0, READ_BYTES, at);
-        if (bytesRead === 0) return lines;
-        at += bytesRead;
-        const read = bytes.subarray(0, bytesRead);
-        for (let i = read.indexOf(LINE_FEED); i !== -1; i = read.indexOf(LINE_FEED, i + 1)) lines += 1;
-      }
-    } finally {
-      await handle.close();
+    if (!existsSync(file)) return 0;
+    const grown: AsyncIterable<Buffer> = createReadStream(file, { start: at, highWaterMark: READ_BYTES });
+    for await (const piece of grown) {
+      at += piece.length;
+      for (let i = piece.indexOf(LINE_FEED); i !== -1; i = piece.indexOf(LINE_FEED, i + 1)) lines += 1;
     }
+    return lines;
   };
 }

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { CodecName } from '../../shared/config/codec-fields.ts';
 import { compress } from '../../shared/codec/compress.ts';
-import { growScratch, putBackScratch, takeScratch } from '../../shared/wire/scratch.ts';
+import { growScratch, putBackScratch, takeScratch } from './scratch.ts';
 
 /**
  * JSON that grows as bytes. Values are copied from bytes to bytes: by way of strings the same takes twice as

@@ -1,5 +1,5 @@
 import { compress } from '../../shared/codec/compress.ts';
-import { growScratch, putBackScratch, takeScratch } from '../../shared/wire/scratch.ts';
+import { growScratch, putBackScratch, takeScratch } from './scratch.ts';
 import type { DecodeLayout } from './decode-range.ts';
 import type { RecordFormat } from './record-format.ts';
 
