@@ -21,7 +21,7 @@ import { startStatusServer } from '../shared/telemetry/status-server.ts';
 import { agentReport } from './agent-report.ts';
 import { fairEncoder } from './batch/fair-encoder.ts';
 import { pooledEncoder } from './batch/encoder.ts';
-import { sharedBuffers } from './batch/shared-buffers.ts';
+import { sharedBuffers } from '../shared/shared-buffers.ts';
 import { readBootId } from './checkpoint/boot-id.ts';
 import { openJournalFile } from './checkpoint/journal-file.ts';
 import { createDirectoryWatches } from './discover/directory-watches.ts';

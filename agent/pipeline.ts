@@ -17,7 +17,7 @@ import { createBatchBuilder } from './batch/batch-builder.ts';
 import { type EncodedPart, together } from './batch/encode-batches.ts';
 import { encodeQueue } from './batch/encode-queue.ts';
 import type { BatchEncoder } from './batch/encoder.ts';
-import type { SharedBuffers } from './batch/shared-buffers.ts';
+import type { SharedBuffers } from '../shared/shared-buffers.ts';
 import { type FsyncPolicy, openJournal } from './checkpoint/journal.ts';
 import type { JournalFile } from './checkpoint/journal-file.ts';
 import type { DirectoryWatches } from './discover/directory-watches.ts';

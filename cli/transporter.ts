@@ -1,4 +1,5 @@
 import { systemClock } from '../shared/clock.ts';
+import { markAtOnce } from '../shared/collect-garbage.ts';
 import { loadTransporterConfig } from '../shared/config/load-transporter-config.ts';
 import { withRack } from '../shared/config/with-rack.ts';
 import { isSkaldError } from '../shared/errors.ts';
@@ -9,6 +10,7 @@ import type { Terminal } from './terminal.ts';
 
 /** `skald transporter`: carries topics from Kafka to the store until a signal, as one worker of its group. */
 export async function runTransporter(file: string, terminal: Terminal): Promise<ExitCode> {
+  markAtOnce();
   try {
     const config = loadTransporterConfig(file, terminal.env);
     const logger = createLogger({ level: config.log.level });

@@ -13,6 +13,7 @@ import {
   type Isolation,
 } from '../shared/kafka/requests/fetch.ts';
 import { type ListedOffset, listOffsetsRequest } from '../shared/kafka/requests/list-offsets.ts';
+import type { SharedBuffers } from '../shared/shared-buffers.ts';
 
 export interface FetchOptions {
   partitions: readonly FetchPartition[];
@@ -26,6 +27,8 @@ export interface FetchOptions {
 export interface KafkaPort extends Pick<Coordinator, 'commitOffsets' | 'fetchOffsets'> {
   metadata(topics: readonly string[]): Promise<ClusterView>;
   fetch(nodeId: number, options: FetchOptions): Promise<FetchAnswer>;
+  /** Nobody looks at the records of this answer any more: their memory may be used again. */
+  giveBack(answer: FetchAnswer): void;
   /** From the partition's leader. `timestamp` is one of LATEST and EARLIEST. */
   listOffset(
     nodeId: number,
@@ -34,11 +37,20 @@ export interface KafkaPort extends Pick<Coordinator, 'commitOffsets' | 'fetchOff
   joinGroup(options: GroupOptions): GroupMembership;
 }
 
-export function kafkaPort(cluster: KafkaCluster, groupId: string): KafkaPort {
+/** `answers` is the memory that the cluster's connections read large answers into. */
+export function kafkaPort(
+  cluster: KafkaCluster,
+  groupId: string,
+  answers: Pick<SharedBuffers, 'giveBack'>,
+): KafkaPort {
   const coordinator = coordinatorOf(cluster, groupId);
   return {
     metadata: (topics) => cluster.metadata(topics),
     fetch: (nodeId, options) => cluster.send(nodeId, 'fetch', fetchRequest(options)),
+    giveBack: ({ partitions }) => {
+      // All records are views of the same answer, but where there are none.
+      for (const { records } of partitions) answers.giveBack(new Uint8Array(records.buffer));
+    },
     listOffset: async (nodeId, { isolation, ...asked }) => {
       const answer = await cluster.send(
         nodeId,

@@ -1,6 +1,5 @@
 /**
- * `limits.memoryBytes` is what the whole process may take. The memory budget counts data; what Node, its threads, copies on
- * their way out, the garbage and the allocator take beside them is measured, and data get the rest.
+ * `limits.memoryBytes` is what the whole process may take. The memory budget counts data; what Node, its threads, the garbage and the allocator take beside them is measured, and data get the rest.
  */
 import type { Clock } from '../shared/clock.ts';
 import { garbageCollector } from '../shared/collect-garbage.ts';
@@ -20,7 +19,7 @@ export function thisProcess(): ProcessMemory {
     rssBytes: () => process.memoryUsage.rss(),
     // `arrayBuffers` would leave out what came from other threads: it counts for the thread that made them.
     bufferBytes: () => process.memoryUsage().external,
-    collectGarbage: garbageCollector().all,
+    collectGarbage: garbageCollector(),
   };
 }
 
@@ -28,13 +27,11 @@ export interface MemoryLimits {
   memoryBytes: number;
   /** What to expect beside data before anything was measured, and at least. */
   baseBytes: number;
-  /** Kept free for copies on their way to the store: they come all at once when it has been away. */
-  uploadBytes: number;
 }
 
 const MIB = 1024 ** 2;
 /** Node with its code, the clients of Kafka and S3, and what is known of some thousand partitions. */
-const MAIN_BYTES = 112 * MIB;
+const MAIN_BYTES = 152 * MIB;
 
 export function baseBytesOf(decodeThreads: number): number {
   return MAIN_BYTES + decodeThreads * DECODE_THREAD_BYTES;
@@ -52,10 +49,7 @@ const COLLECT_FROM = 0.75;
 const COLLECT_BYTES = 16 * MIB;
 
 /** One look: how many bytes data may take now. */
-export function createDataLimit(
-  { memoryBytes, baseBytes, uploadBytes }: MemoryLimits,
-  memory: ProcessMemory,
-) {
+export function createDataLimit({ memoryBytes, baseBytes }: MemoryLimits, memory: ProcessMemory) {
   let besideBytes = baseBytes;
   /** Buffers beside data that are in use, as far as the last collection knows: answers on their way are. */
   let inUseBytes = 0;
@@ -70,9 +64,7 @@ export function createDataLimit(
     const seenBytes = Math.max(memory.rssBytes() - heldBytes, baseBytes);
     besideBytes =
       seenBytes > besideBytes ? seenBytes : besideBytes + (seenBytes - besideBytes) * BELIEF_IN_LESS;
-    return Math.floor(
-      Math.max(memoryBytes * (1 - MARGIN) - uploadBytes - besideBytes, memoryBytes * LEAST_SHARE),
-    );
+    return Math.floor(Math.max(memoryBytes * (1 - MARGIN) - besideBytes, memoryBytes * LEAST_SHARE));
   };
 }
 

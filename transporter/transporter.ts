@@ -4,9 +4,9 @@
  * stops.
  */
 import { type Clock, type Random, systemClock } from '../shared/clock.ts';
-import { uploadBytes } from '../shared/config/store-config.ts';
 import type { TransporterConfig } from '../shared/config/transporter-config.ts';
 import { openCluster } from '../shared/kafka/cluster.ts';
+import { sharedBuffers } from '../shared/shared-buffers.ts';
 import type { Logger } from '../shared/telemetry/logger.ts';
 import { createRegistry } from '../shared/telemetry/metrics.ts';
 import { type StatusServer, startStatusServer } from '../shared/telemetry/status-server.ts';
@@ -55,9 +55,10 @@ export async function startTransporter(options: TransporterOptions): Promise<Run
   const store = openStore(config, metrics, logger);
   await store.check();
 
-  const cluster = openCluster(config.cluster, { logger, random });
+  const answers = sharedBuffers(config.fetch.maxBytes);
+  const cluster = openCluster(config.cluster, { logger, random, answers });
   const decoder = pooledDecoder(config.limits.decodeThreads);
-  const kafka = kafkaPort(cluster, config.group);
+  const kafka = kafkaPort(cluster, config.group, answers);
   const worker = startWorker({ config, kafka, store, decoder, clock, random, metrics, logger });
   const stopLooking = new AbortController();
   void limitProcessMemory(worker.budget, memoryLimits(config), {
@@ -142,9 +143,9 @@ function openStore({ store }: TransporterConfig, metrics: TransporterMetrics, lo
   });
 }
 
-function memoryLimits({ limits, store }: TransporterConfig): MemoryLimits {
+function memoryLimits({ limits }: TransporterConfig): MemoryLimits {
   const { memoryBytes, decodeThreads } = limits;
-  return { memoryBytes, baseBytes: baseBytesOf(decodeThreads), uploadBytes: uploadBytes(store) };
+  return { memoryBytes, baseBytes: baseBytesOf(decodeThreads) };
 }
 
 /** Gauges are looked at when someone asks. */

@@ -1,7 +1,7 @@
 /** Batches between reading and publishing: encoded in any order, handed on in the order in which their lines were read. */
 import type { EncodedPart, EncodeJob } from './encode-batches.ts';
 import type { BatchEncoder } from './encoder.ts';
-import type { SharedBuffers } from './shared-buffers.ts';
+import type { SharedBuffers } from '../../shared/shared-buffers.ts';
 
 export interface EncodeQueue<Context> {
   /** Starts to encode; resolves at once while fewer than the bound are under way, else when one has been taken. */

@@ -6,7 +6,7 @@ import { crc32c } from '../../shared/wire/crc32c.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { RepeatedLog } from '../../shared/telemetry/repeated-log.ts';
 import type { Batcher } from '../batch/batcher.ts';
-import type { SharedBuffers } from '../batch/shared-buffers.ts';
+import type { SharedBuffers } from '../../shared/shared-buffers.ts';
 import { type Mark, MARK_BYTES } from '../checkpoint/entries.ts';
 import type { Journal } from '../checkpoint/journal.ts';
 import type { BudgetShare } from '../memory-budget.ts';

@@ -1,5 +1,6 @@
 import { compress as compressZstd } from '@mongodb-js/zstd/bindings.js';
 import { gzipSync } from 'node:zlib';
+import { freeBytes } from '../free-bytes.ts';
 import { CODEC_LEVELS, type WritableCodecName } from './codec.ts';
 import { compressLz4 } from './lz4-compress.ts';
 import { type Output, outputBuffer } from './output.ts';
@@ -20,9 +21,9 @@ type Compressor = (input: Uint8Array, level: number, output: Output) => Uint8Arr
 
 const COMPRESSORS: Readonly<Record<WritableCodecName, Compressor>> = {
   none: (input, _level, output) => copied(input, output),
-  gzip: (input, level, output) => copied(gzipSync(input, { level, chunkSize: GZIP_CHUNK_BYTES }), output),
+  gzip: (input, level, output) => moved(gzipSync(input, { level, chunkSize: GZIP_CHUNK_BYTES }), output),
   lz4: (input, _level, output) => compressLz4(input, output),
-  zstd: async (input, level, output) => copied(await compressZstd(bufferView(input), level), output),
+  zstd: async (input, level, output) => moved(await compressZstd(bufferView(input), level), output),
 };
 
 /**
@@ -59,6 +60,13 @@ function levelFor(codec: WritableCodecName, level: number | undefined): number {
     throw new RangeError(`codec ${codec} takes levels ${range.min} to ${range.max}, got ${level}`);
   }
   return level;
+}
+
+/** What a binding made, where the caller wants it. */
+function moved(bytes: Uint8Array, output: Output): Uint8Array {
+  const out = copied(bytes, output);
+  freeBytes(bytes);
+  return out;
 }
 
 function copied(bytes: Uint8Array, output: Output): Uint8Array {

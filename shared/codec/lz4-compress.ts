@@ -1,4 +1,5 @@
 import { compressSync } from 'lz4-napi';
+import { freeBytes } from '../free-bytes.ts';
 import {
   FLG_INDEPENDENT,
   FLG_VERSION_1,
@@ -35,7 +36,10 @@ export function compressLz4(input: Uint8Array, output: Output): Uint8Array {
   out[headroom + 5] = sizeId << 4;
   out[headroom + 6] = lz4HeaderChecksum(out, headroom + 4, headroom + 6);
   let at = headroom + HEADER_BYTES;
-  for (const block of blocks) at += block.copy(out, at);
+  for (const block of blocks) {
+    at += block.copy(out, at);
+    freeBytes(block);
+  }
   out.writeUInt32LE(0, at);
   return out;
 }

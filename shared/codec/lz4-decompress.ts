@@ -15,7 +15,7 @@ import {
   lz4BlockBytes,
   lz4HeaderChecksum,
 } from './lz4-frame.ts';
-import { bufferView, joinParts } from './views.ts';
+import { bufferView, joinAndFree, joinParts } from './views.ts';
 import { xxh32 } from './xxh32.ts';
 
 // A match length grows by at most 255 for each byte that spells it out, so no block expands further than
@@ -59,7 +59,7 @@ export function decompressLz4(bytes: Uint8Array, maxOutputBytes: number): Uint8A
     else if (magic === LZ4_MAGIC) at = readFrame(reading, readDescriptor(input, at + 4));
     else throw codecFailed('lz4', at, 'expected the magic of an LZ4 frame');
   }
-  const output = joinParts(reading.parts, reading.outputBytes);
+  const output = joinAndFree(reading.parts, reading.outputBytes);
   for (const { start, end, expected, byte } of reading.checksums) {
     if (xxh32(output, start, end) !== expected)
       throw codecFailed('lz4', byte, 'the content checksum differs');

@@ -1,6 +1,6 @@
 import { uncompressSync } from 'snappy';
 import { codecFailed, outputTooLarge } from './codec-failed.ts';
-import { bufferView, joinParts } from './views.ts';
+import { bufferView, joinAndFree } from './views.ts';
 
 /** "\x82SNAPPY\0", then a version and the oldest compatible version, four bytes each. */
 const XERIAL_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00]);
@@ -40,7 +40,7 @@ export function decompressSnappy(bytes: Uint8Array, maxOutputBytes: number): Uin
     outputBytes += part.length;
     at = end;
   }
-  return joinParts(parts, outputBytes);
+  return joinAndFree(parts, outputBytes);
 }
 
 function hasXerialHeader(input: Buffer, at: number): boolean {

@@ -1,3 +1,5 @@
+import { freeBytes } from '../free-bytes.ts';
+
 /** Bytes in an ArrayBuffer that can be transferred to another thread. */
 export type OwnBytes = Uint8Array<ArrayBuffer>;
 
@@ -19,13 +21,21 @@ export function joinParts(parts: readonly Uint8Array[], totalBytes: number): Uin
   return parts.length === 1 ? parts[0]! : Buffer.concat(parts, totalBytes);
 }
 
-/** The parts as one buffer that owns its ArrayBuffer. */
+/** The same for parts that nobody else uses: when they are copied, their memory is free. */
+export function joinAndFree(parts: readonly Uint8Array[], totalBytes: number): Uint8Array {
+  const joined = joinParts(parts, totalBytes);
+  for (const part of parts) if (part !== joined) freeBytes(part);
+  return joined;
+}
+
+/** The parts, which nobody else uses, as one buffer that owns its ArrayBuffer. */
 export function joinOwned(parts: readonly Uint8Array[]): OwnBytes {
   const all = ownBuffer(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {
     all.set(part, at);
     at += part.length;
+    freeBytes(part);
   }
   return all;
 }

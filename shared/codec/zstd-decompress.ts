@@ -1,6 +1,7 @@
 import { decompress } from '@mongodb-js/zstd/bindings.js';
+import { freeBytes } from '../free-bytes.ts';
 import { codecFailed, outputTooLarge } from './codec-failed.ts';
-import { bufferView, joinParts } from './views.ts';
+import { bufferView, joinAndFree } from './views.ts';
 import { type ZstdFrame, scanZstdFrames, zstdPrefix } from './zstd-frame.ts';
 
 // Every block that does not fill its 128 KiB makes the worst case look worse than it is; this much is not
@@ -29,7 +30,7 @@ export async function decompressZstd(bytes: Uint8Array, maxOutputBytes: number):
     parts.push(part);
     outputBytes += part.length;
   }
-  return joinParts(parts, outputBytes);
+  return joinAndFree(parts, outputBytes);
 }
 
 /**
@@ -53,7 +54,9 @@ async function requireAtMost(
       mostBytes += frame.blockMostBytes[blocks++]!;
     }
     if (blocks === frame.blockStarts.length) return;
-    knownBytes = (await decode(zstdPrefix(input, frame, blocks), frame)).length;
+    const known = await decode(zstdPrefix(input, frame, blocks), frame);
+    knownBytes = known.length;
+    freeBytes(known);
     knownBlocks = blocks;
     if (knownBytes > allowedBytes) break;
   }

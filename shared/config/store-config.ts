@@ -115,8 +115,3 @@ export const storeConfigSchema = z
 export type StoreConfig = DeepReadonly<z.output<typeof storeConfigSchema>>;
 export type S3StoreConfig = Extract<StoreConfig, { type: 's3' }>;
 export type LocalStoreConfig = Extract<StoreConfig, { type: 'local' }>;
-
-/** How large the requests to the store are together, at most. */
-export function uploadBytes(store: StoreConfig): number {
-  return store.type === 's3' ? store.partBytes * store.maxConcurrentUploads : 0;
-}

@@ -4,7 +4,7 @@ import type { Ec2Placement } from './ec2-placement.ts';
 import { bytes, choice, count, durationMs, flag, pattern, whenParsed, type DeepReadonly } from './fields.ts';
 import { chunkSchema, objectsSchema, success, topicSchema } from './objects-config.ts';
 import { logSchema, rackFields, refuseTwoRacks, statusSchema, whenRackParsed } from './process-config.ts';
-import { storeConfigSchema, uploadBytes } from './store-config.ts';
+import { storeConfigSchema } from './store-config.ts';
 import { fileNameProblems, topicProblems, type TopicConfig } from './topic-config.ts';
 
 export const DEFAULT_TRANSPORTER_FILE = '/etc/skald/transporter.yaml';
@@ -159,10 +159,10 @@ export const transporterConfigSchema = z
     },
     { when: whenParsed('topics', 'objects', 'chunk', 'success', 'store') },
   )
-  .refine(({ store, fetch, limits }) => fetch.maxBytes + uploadBytes(store) <= limits.memoryBytes, {
+  .refine(({ fetch, limits }) => fetch.maxBytes <= limits.memoryBytes, {
     path: ['limits', 'memoryBytes'],
-    error: 'must hold at least fetch.maxBytes and store.partBytes times store.maxConcurrentUploads',
-    when: whenParsed('store', 'fetch', 'limits'),
+    error: 'must hold at least fetch.maxBytes',
+    when: whenParsed('fetch', 'limits'),
   });
 
 type ParsedTransporterConfig = z.output<typeof transporterConfigSchema>;

@@ -5,6 +5,7 @@ import type { ClusterConfig } from '../config/cluster-config.ts';
 import type { Random } from '../clock.ts';
 import { isSkaldError, SkaldError } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import type { AnswerMemory } from './answer-reader.ts';
 import { type BrokerConnection, openBrokerConnection } from './kafkajs-internals.ts';
 import type { KafkaRequest } from './protocol.ts';
 import { type BrokerInfo, metadataRequest, type TopicInfo } from './requests/metadata.ts';
@@ -40,6 +41,8 @@ export interface KafkaCluster {
 export interface ClusterOptions {
   logger: Logger;
   random?: Random;
+  /** For large answers. Who gets one gives its memory back. */
+  answers?: AnswerMemory;
 }
 
 function tlsOptions(config: ClusterConfig): tls.ConnectionOptions | null {
@@ -97,6 +100,7 @@ export function openCluster(config: ClusterConfig, options: ClusterOptions): Kaf
       sasl: config.sasl === undefined ? null : { ...config.sasl },
       connectTimeoutMs: config.connectTimeoutMs,
       requestTimeoutMs: config.requestTimeoutMs,
+      answers: options.answers,
       debug: (message, fields) => logger.debug({ ...fields, component: 'kafkajs' }, message),
     });
     if (closed) connection.close();

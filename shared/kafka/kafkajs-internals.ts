@@ -11,6 +11,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 import type { KafkaRequest } from './protocol.ts';
 import { ProtocolReader, ProtocolWriter } from './protocol.ts';
+import { type AnswerMemory, answerReader } from './answer-reader.ts';
 import { connectionError } from './connection-error.ts';
 import { deferred } from '../deferred.ts';
 import { messageOf, SkaldError } from '../errors.ts';
@@ -194,11 +195,16 @@ function ownTimers(queue: InternalRequestQueue): void {
  * kafkajs reads the size of an answer and believes it: a negative or tiny one, as something that is no broker may send,
  * would be an exception in a socket's event, which ends the process.
  */
-function guardAnswers(connection: InternalConnection, onGarbage: (error: unknown) => void): void {
+function guardAnswers(
+  connection: InternalConnection,
+  answers: AnswerMemory | undefined,
+  onGarbage: (error: unknown) => void,
+): void {
   const process = connection.processData.bind(connection);
+  const read = answers === undefined ? process : answerReader(answers, process);
   connection.processData = (data) => {
     try {
-      process(data);
+      read(data);
     } catch (error) {
       onGarbage(error);
     }
@@ -264,6 +270,8 @@ export interface BrokerConnectionOptions {
   sasl: SaslOptions | null;
   connectTimeoutMs: number;
   requestTimeoutMs: number;
+  /** For large answers. Who gets one gives its memory back. */
+  answers?: AnswerMemory | undefined;
   debug: (message: string, fields: object) => void;
 }
 
@@ -315,7 +323,7 @@ export async function openBrokerConnection(options: BrokerConnectionOptions): Pr
   };
   const close = (): void =>
     closeWith(new SkaldError('KAFKA_DISCONNECTED', 'The connection was closed.', { where }));
-  guardAnswers(connection, (cause) => {
+  guardAnswers(connection, options.answers, (cause) => {
     const message = `${where.broker} sent what is no answer of a Kafka broker: ${messageOf(cause)}`;
     closeWith(new SkaldError('KAFKA_PROTOCOL', message, { cause, where }));
   });

@@ -13,16 +13,19 @@ import { tempDir } from '../support/temp-dir.ts';
 import { uniqueName } from '../support/unique-name.ts';
 
 const INPUT_BYTES = 100e6;
+/** What limits.memoryBytes is when nothing else is said. */
+const MEMORY_BYTES = 512 * 1024 ** 2;
 const CHUNK_BYTES = 16 * 1024 ** 2;
 /** `npm run bench -- transporter` measures 0.21; over so few bytes the compiler's work counts, and noise. */
 const MOST_SHARE = 0.4;
 
+const peer = {
+  name: 'skald agent',
+  prepare: (job: PeerJob) => prepareAgent(job, { pipeline: { partitioner: { type: 'round-robin' } } }),
+};
+
 it('a byte costs a worker much less than it costs kafkajs with gzip and puts, and every record is stored', async () => {
   const directory = await tempDir();
-  const peer = {
-    name: 'skald agent',
-    prepare: (job: PeerJob) => prepareAgent(job, { pipeline: { partitioner: { type: 'round-robin' } } }),
-  };
   const fill = { peer, codec: 'zstd', bootstrap: sharedStack().bootstrap } as const;
   const [whole, little] = [uniqueName('whole'), uniqueName('little')];
   const input = await generateInput(join(directory, 'whole.log'), INPUT_BYTES, 1);
@@ -40,4 +43,17 @@ it('a byte costs a worker much less than it costs kafkajs with gzip and puts, an
   const ours = await cpuSecondsOf(skaldSink('skald', {}, { maxBytes: CHUNK_BYTES }));
   const theirs = await cpuSecondsOf(kafkajsSink({ level: 6, chunkBytes: CHUNK_BYTES }));
   expect(ours / theirs).toBeLessThan(MOST_SHARE);
+}, 300_000);
+
+it('a worker that finds a full topic, and stores it uncompressed, stays inside its memory', async () => {
+  const topic = uniqueName('full');
+  const input = await generateInput(join(await tempDir(), 'full.log'), 4 * INPUT_BYTES, 1);
+  await fillTopic({ peer, codec: 'zstd', bootstrap: sharedStack().bootstrap, input, topic });
+  const sink = skaldSink('skald', { codec: 'none' }, { maxBytes: CHUNK_BYTES });
+  const drained = await drainTopic(
+    sink,
+    { topic, records: input.lines, run: uniqueName('full') },
+    sharedStack(),
+  );
+  expect(drained.peakMemoryBytes).toBeLessThan(MEMORY_BYTES);
 }, 300_000);

@@ -1,6 +1,7 @@
 import type { TimeBucket } from '../../shared/config/object-layout.ts';
 import type { TopicConfig } from '../../shared/config/topic-config.ts';
 import { isSkaldError } from '../../shared/errors.ts';
+import { freeBytes } from '../../shared/free-bytes.ts';
 import type { TopicPartition } from '../../shared/kafka/consumer-protocol.ts';
 import { decompressRecords } from '../../shared/wire/decode-records.ts';
 import type { BatchSpan } from '../../shared/wire/record-batch.ts';
@@ -85,6 +86,7 @@ export async function decodeRange(job: DecodeJob): Promise<DecodedRange> {
   const plan = planOf(job);
   const formatter = formatterOf(plan);
   const undecodable: UndecodableBatch[] = [];
+  const sections: Uint8Array[] = [];
   let expectedOffset = job.fromOffset;
   for (const { recordSet, span } of batchesOf(job)) {
     if (formatter.fullAt !== undefined) break;
@@ -94,6 +96,7 @@ export async function decodeRange(job: DecodeJob): Promise<DecodedRange> {
       // Formatting overwrites the section in place; the fetched bytes must stay as they are for the
       // quarantine.
       const own = section.buffer === recordSet.buffer ? new Uint8Array(section) : section;
+      sections.push(own);
       // Markers come along when a broker answers with more than the high watermark that it names.
       if (!header.isControl) formatter.addBatch(own, header);
       expectedOffset = header.lastOffset + 1;
@@ -105,13 +108,15 @@ export async function decodeRange(job: DecodeJob): Promise<DecodedRange> {
       expectedOffset += 1;
     }
   }
-  return {
+  const range: DecodedRange = {
     endOffset: Math.min(formatter.fullAt ?? job.toOffset, job.toOffset),
     frames: await formatter.finish(),
     refused: await plan.refused.finish(),
     undecodable,
     timeFallbacks: plan.times?.fallbacks ?? 0,
   };
+  for (const section of sections) freeBytes(section);
+  return range;
 }
 
 function* batchesOf({ recordSets }: DecodeJob): Generator<{ recordSet: Uint8Array; span: BatchSpan }> {

@@ -1,6 +1,7 @@
 import { compress } from '../../shared/codec/compress.ts';
-import { joinOwned, joinParts } from '../../shared/codec/views.ts';
+import { joinOwned, joinParts, type OwnBytes } from '../../shared/codec/views.ts';
 import { linesOf } from './batch-text.ts';
+import type { DecodeLayout } from './decode-range.ts';
 import { addFacts, type DecodedFrame, type FrameFacts } from './decoded-frame.ts';
 import type { RangeFormatter, RangePlan } from './range-formatter.ts';
 
@@ -34,10 +35,7 @@ export function formatLines({ range, maxBuckets, layout, findBucket }: RangePlan
   };
 
   const close = async ({ facts, parts, textBytes }: OpenText): Promise<DecodedFrame> => {
-    const { codec, level } = layout;
-    const frames = await Promise.all(frameTexts(parts).map((text) => compress(codec, text, { level })));
-    const bytes = frames.length === 1 ? frames[0]! : joinOwned(frames);
-    return { ...facts, bytes, textBytes };
+    return { ...facts, bytes: await frameOf(parts, layout), textBytes };
   };
 
   return {
@@ -47,6 +45,12 @@ export function formatLines({ range, maxBuckets, layout, findBucket }: RangePlan
     },
     finish: () => Promise.all([...open.values()].map(close)),
   };
+}
+
+async function frameOf(parts: readonly Uint8Array[], { codec, level }: DecodeLayout): Promise<OwnBytes> {
+  if (codec === 'none') return joinOwned(parts);
+  const frames = await Promise.all(frameTexts(parts).map((text) => compress(codec, text, { level })));
+  return frames.length === 1 ? frames[0]! : joinOwned(frames);
 }
 
 /** The parts, small ones joined. A large one, such as the text of a full batch, is not copied again. */

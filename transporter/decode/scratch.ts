@@ -1,3 +1,5 @@
+import { freeBytes } from '../../shared/free-bytes.ts';
+
 /** More than this and a batch size is misconfigured; a RecordBatch itself ends at 2 GiB. */
 const MAX_SCRATCH_BYTES = 1024 * 1024 * 1024;
 /** A larger one, from a single unusual batch, is given back to the system. */
@@ -17,13 +19,16 @@ export function takeScratch(bytes: number): Buffer {
 }
 
 export function putBackScratch(scratch: Buffer): void {
-  if (scratch.length <= MAX_KEPT_BYTES) spare = scratch;
+  const tooMuch = scratch.length > MAX_KEPT_BYTES ? scratch : spare;
+  if (tooMuch !== scratch) spare = scratch;
+  if (tooMuch !== undefined) freeBytes(tooMuch);
 }
 
 /** A larger scratch with the first `usedBytes` of this one; at least `bytes` long. */
 export function growScratch(scratch: Buffer, usedBytes: number, bytes: number): Buffer {
   const larger = allocate(Math.max(bytes, Math.min(2 * scratch.length, MAX_SCRATCH_BYTES)));
   scratch.copy(larger, 0, 0, usedBytes);
+  freeBytes(scratch);
   return larger;
 }
 

@@ -32,7 +32,7 @@ export interface Fetcher {
 }
 
 export interface FetcherOptions {
-  kafka: Pick<KafkaPort, 'fetch'>;
+  kafka: Pick<KafkaPort, 'fetch' | 'giveBack'>;
   topology: Pick<Topology, 'view' | 'refresh'>;
   config: TransporterConfig['fetch'];
   rack: string | undefined;
@@ -157,8 +157,12 @@ export function createFetcher(options: FetcherOptions): Fetcher {
     node.isBusy = false;
     for (const { cursor } of asks) cursor.isInFlight = false;
     if (signal.aborted) return;
-    if (answer instanceof SkaldError) onNodeFailure(nodeId, asks, answer);
-    else distribute(nodeId, asks, answer, askedAtMs);
+    if (answer instanceof SkaldError) {
+      onNodeFailure(nodeId, asks, answer);
+    } else {
+      distribute(nodeId, asks, answer, askedAtMs);
+      kafka.giveBack(answer);
+    }
     wake();
   };
 

@@ -14,8 +14,8 @@ export function partRanges(totalBytes: number, partBytes: number): { start: numb
   return ranges;
 }
 
-/** Bytes [start, end) of the parts taken as one; a view when they lie in one part, else a copy. */
-export function sliceOf(parts: readonly Uint8Array[], start: number, end: number): Uint8Array {
+/** Bytes [start, end) of the parts taken as one, where they lie. */
+export function piecesBetween(parts: readonly Uint8Array[], start: number, end: number): Uint8Array[] {
   const pieces: Uint8Array[] = [];
   let at = 0;
   for (const part of parts) {
@@ -24,7 +24,7 @@ export function sliceOf(parts: readonly Uint8Array[], start: number, end: number
     if (from < to) pieces.push(part.subarray(from, to));
     at += part.length;
   }
-  return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, end - start);
+  return pieces;
 }
 
 export function totalBytes(parts: readonly Uint8Array[]): number {

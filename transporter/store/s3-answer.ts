@@ -46,18 +46,13 @@ export function confirmedPage<T extends { IsTruncated?: boolean | undefined }>(
   return page;
 }
 
-/** As S3 wants it: base64 of the big-endian CRC-32C. */
-export function checksumOf(bytes: Uint8Array): string {
-  return crc32cBase64(crc32c(bytes));
-}
-
 /**
  * The checksum of an object in parts: that of the checksums of its parts, and their number.
  * Source: docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html#Checksum-type-types
  */
 export function checksumOfParts(checksums: readonly string[]): string {
   const bytes = Buffer.concat(checksums.map((checksum) => Buffer.from(checksum, 'base64')));
-  return `${checksumOf(bytes)}-${checksums.length}`;
+  return `${crc32cBase64(crc32c(bytes))}-${checksums.length}`;
 }
 
 function failed(what: string, where: Record<string, string>): SkaldError {

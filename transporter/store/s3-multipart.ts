@@ -6,8 +6,9 @@ import {
   ListMultipartUploadsCommand,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import { partRanges, sliceOf, totalBytes } from './part-ranges.ts';
-import { checksumOf, checksumOfParts, confirmStored, uploadIdOf } from './s3-answer.ts';
+import { bodyFields, ObjectBody } from './object-body.ts';
+import { partRanges, piecesBetween, totalBytes } from './part-ranges.ts';
+import { checksumOfParts, confirmStored, uploadIdOf } from './s3-answer.ts';
 import type { S3Requests } from './s3-requests.ts';
 
 /** Whether a write replaces what has the name. Some stores answer 501 NotImplemented to it. */
@@ -118,15 +119,14 @@ function putParts(
   const putPart = async ({ start, end }: { start: number; end: number }, index: number) => {
     const PartNumber = index + 1;
     const where = { key: Key, part: String(PartNumber) };
+    const body = bodyFields(new ObjectBody(piecesBetween(parts, start, end)));
+    const { ChecksumCRC32C } = body;
+    const command = new UploadPartCommand({ Bucket, Key, UploadId, PartNumber, ...body });
     return requests.run(
       {
         where,
         send: async (client, sending) => {
-          // Cut here, inside the slot: as many copies exist at once as requests.
-          const Body = sliceOf(parts, start, end);
-          const ChecksumCRC32C = checksumOf(Body);
-          const input = { Bucket, Key, UploadId, PartNumber, Body, ChecksumCRC32C };
-          const answer = await client.send(new UploadPartCommand(input), sending);
+          const answer = await client.send(command, sending);
           confirmStored(answer, { checksum: ChecksumCRC32C, where });
           return { PartNumber, ChecksumCRC32C, ETag: answer.ETag };
         },

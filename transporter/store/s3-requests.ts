@@ -4,6 +4,7 @@ import type { S3StoreConfig } from '../../shared/config/store-config.ts';
 import { type ErrorCode, isSkaldError, type SkaldError } from '../../shared/errors.ts';
 import { renewableCredentials } from './s3-credentials.ts';
 import { s3Error } from './s3-error.ts';
+import { sendInPieces } from './object-body.ts';
 import { createSlots } from './slots.ts';
 
 export interface S3Observer {
@@ -55,6 +56,7 @@ export function openS3Requests(config: S3StoreConfig, observer: S3Observer): S3R
   const ourError = (error: unknown, where: Record<string, string>): SkaldError =>
     isSkaldError(error) ? error : s3Error(error, { bucket: config.bucket, ...where });
 
+  sendInPieces(client);
   // In this place of the stack it sees each attempt; what a caller sees is the last of them.
   client.middlewareStack.add(
     (next) => async (args) => {

@@ -8,8 +8,9 @@ import {
 } from '@aws-sdk/client-s3';
 import type { S3StoreConfig } from '../../shared/config/store-config.ts';
 import type { Listing, ObjectStore, PutOptions } from './object-store.ts';
-import { sliceOf, totalBytes } from './part-ranges.ts';
-import { checksumOf, confirmedPage, confirmStored } from './s3-answer.ts';
+import { bodyFields, ObjectBody } from './object-body.ts';
+import { totalBytes } from './part-ranges.ts';
+import { confirmedPage, confirmStored } from './s3-answer.ts';
 import { abortUploads, putInParts, type WriteCondition } from './s3-multipart.ts';
 import { openS3Requests, type S3Observer } from './s3-requests.ts';
 
@@ -37,15 +38,14 @@ export function openS3Store(config: S3StoreConfig, observer: S3Observer = {}): O
       await putInParts(requests, { object, parts, partBytes, signal, ...condition });
       return;
     }
-    const Body = sliceOf(parts, 0, totalBytes(parts));
-    const checksum = checksumOf(Body);
-    const command = new PutObjectCommand({ ...object, Body, ChecksumCRC32C: checksum, ...condition });
+    const body = bodyFields(new ObjectBody(parts));
+    const command = new PutObjectCommand({ ...object, ...body, ...condition });
     const where = { key: Key };
     await requests.run(
       {
         where,
         send: async (client, sending) =>
-          confirmStored(await client.send(command, sending), { checksum, where }),
+          confirmStored(await client.send(command, sending), { checksum: body.ChecksumCRC32C, where }),
       },
       signal,
     );

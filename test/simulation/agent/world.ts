@@ -1,6 +1,6 @@
 /** One pipeline of the agent in a world of its own: disk, brokers, time and chance all come from one seed. */
 import { inlineEncoder } from '../../../agent/batch/encoder.ts';
-import { sharedBuffers } from '../../../agent/batch/shared-buffers.ts';
+import { sharedBuffers } from '../../../shared/shared-buffers.ts';
 import type { FsyncPolicy } from '../../../agent/checkpoint/journal.ts';
 import { memoryBudget } from '../../../agent/memory-budget.ts';
 import { type RunningPipeline, startPipeline } from '../../../agent/pipeline.ts';

@@ -1,7 +1,7 @@
 /** One pipeline on a simulated disk, network and clock, for situations that a test sets up step by step. */
 import { onTestFinished } from 'vitest';
 import { inlineEncoder } from '../../../agent/batch/encoder.ts';
-import { sharedBuffers } from '../../../agent/batch/shared-buffers.ts';
+import { sharedBuffers } from '../../../shared/shared-buffers.ts';
 import type { FileSystem } from '../../../agent/discover/file-system.ts';
 import { memoryBudget } from '../../../agent/memory-budget.ts';
 import { type RunningPipeline, startPipeline } from '../../../agent/pipeline.ts';

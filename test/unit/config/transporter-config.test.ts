@@ -271,8 +271,8 @@ describe('impossible combinations', () => {
       'fetch.maxWaitMs: must be less than cluster.requestTimeoutMs',
     ],
     [
-      'uploads that do not fit the memory',
-      'limits: {memoryBytes: 256MiB}\nfetch: {maxBytes: 225MiB}\n',
+      'a fetch that does not fit the memory',
+      'limits: {memoryBytes: 256MiB}\nfetch: {maxBytes: 257MiB}\n',
       'limits.memoryBytes: must hold at least',
     ],
     ['rack and rackFile', 'rack: a\nrackFile: b\n', 'rackFile: rack and rackFile exclude each other'],

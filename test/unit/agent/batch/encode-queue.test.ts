@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { EncodedPart, EncodeJob } from '../../../../agent/batch/encode-batches.ts';
 import { encodeQueue } from '../../../../agent/batch/encode-queue.ts';
-import { sharedBuffers } from '../../../../agent/batch/shared-buffers.ts';
+import { sharedBuffers } from '../../../../shared/shared-buffers.ts';
 import { deferred, type Deferred } from '../../../../shared/deferred.ts';
 
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

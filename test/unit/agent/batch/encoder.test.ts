@@ -4,7 +4,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import type { EncodedPart, EncodeJob } from '../../../../agent/batch/encode-batches.ts';
 import { encodeQueue } from '../../../../agent/batch/encode-queue.ts';
 import type { pooledEncoder } from '../../../../agent/batch/encoder.ts';
-import { sharedBuffers } from '../../../../agent/batch/shared-buffers.ts';
+import { sharedBuffers } from '../../../../shared/shared-buffers.ts';
 import { garbageCollector } from '../../../../shared/collect-garbage.ts';
 import { deferred } from '../../../../shared/deferred.ts';
 import { projectRoot } from '../../../../scripts/stack/project-root.ts';
@@ -128,7 +128,7 @@ test('a batch that came out larger than expected has memory of its own, and what
 test('what the codec needs for a batch is free again while batch follows batch', async () => {
   const encoder = await setUp(1);
   const text = `${randomBytes(768 * 1024).toString('base64')}\n`; // a mebibyte that lz4 makes nothing of
-  const garbage = garbageCollector();
+  const collectGarbage = garbageCollector();
   const batches = async (count: number): Promise<number> => {
     const next = async (left: number): Promise<void> => {
       if (left <= 0) return;
@@ -138,7 +138,7 @@ test('what the codec needs for a batch is free again while batch follows batch',
       await next(left - 2);
     };
     await Promise.all([next(count), next(count - 1)]); // the thread never waits for the next one
-    garbage.all();
+    collectGarbage();
     return process.memoryUsage.rss();
   };
   const before = await batches(100);

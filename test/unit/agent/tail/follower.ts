@@ -1,7 +1,7 @@
 /** The files of a pipeline on a real file system, read as the agent reads them, with a journal that outlives restarts. */
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { sharedBuffers } from '../../../../agent/batch/shared-buffers.ts';
+import { sharedBuffers } from '../../../../shared/shared-buffers.ts';
 import { openJournal } from '../../../../agent/checkpoint/journal.ts';
 import { createDirectoryWatches } from '../../../../agent/discover/directory-watches.ts';
 import { type FileSystem, nodeFileSystem } from '../../../../agent/discover/file-system.ts';

@@ -92,6 +92,7 @@ function stage(options: { rack?: string; budgetBytes?: number } = {}) {
           };
           requests.push({ ...asked, nodeId, answer, fail });
         }),
+      giveBack: () => {},
     },
     topology: {
       view,

@@ -4,7 +4,7 @@
  * buffers. It is shared with the encoding threads: what is sent there and back counts as new in each thread, and is garbage
  * to the other. What is read from thousands of files that grow a little stands side by side in one piece of memory.
  */
-import { ownBuffer } from '../../shared/codec/views.ts';
+import { ownBuffer } from './codec/views.ts';
 
 export interface SharedBuffers {
   /** How much `take` will hold for so many bytes. */

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { sharedBuffers } from '../../../../agent/batch/shared-buffers.ts';
+import { sharedBuffers } from '../../shared/shared-buffers.ts';
 
 const MIB = 1024 ** 2;
 
