@@ -16,7 +16,7 @@ const INPUT_BYTES = 100e6;
 /** What limits.memoryBytes is when nothing else is said. */
 const MEMORY_BYTES = 512 * 1024 ** 2;
 const CHUNK_BYTES = 16 * 1024 ** 2;
-/** `npm run bench -- transporter` measures 0.21; over so few bytes the compiler's work counts, and noise. */
+/** `npm run bench -- transporter` measures 0.20; over so few bytes the compiler's work counts, and noise. */
 const MOST_SHARE = 0.4;
 
 const peer = {
