@@ -1,5 +1,6 @@
 /**
- * `limits.memoryBytes` is what the whole process may take. The memory budget counts data; what Node, its threads, the garbage and the allocator take beside them is measured, and data get the rest.
+ * `limits.memoryBytes` is what the whole process may take. The memory budget counts data; what Node, its threads, the
+ * garbage and the allocator take beside them is measured, and data get the rest.
  */
 import type { Clock } from '../shared/clock.ts';
 import { garbageCollector } from '../shared/collect-garbage.ts';

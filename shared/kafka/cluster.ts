@@ -41,7 +41,7 @@ export interface KafkaCluster {
 export interface ClusterOptions {
   logger: Logger;
   random?: Random;
-  /** For large answers. Who gets one gives its memory back. */
+  /** For large answers in the lane `fetch`. Who gets one gives its memory back. */
   answers?: AnswerMemory;
 }
 
@@ -82,7 +82,7 @@ export function openCluster(config: ClusterConfig, options: ClusterOptions): Kaf
   /** By lane and address; there from when the connection is being opened, so that two senders share one. */
   const connections = new Map<string, { opening: Promise<BrokerConnection>; opened?: BrokerConnection }>();
 
-  const open = async (host: string, port: number): Promise<BrokerConnection> => {
+  const open = async (lane: Lane, host: string, port: number): Promise<BrokerConnection> => {
     let ssl: tls.ConnectionOptions | null;
     try {
       ssl = tlsOptions(config);
@@ -100,7 +100,7 @@ export function openCluster(config: ClusterConfig, options: ClusterOptions): Kaf
       sasl: config.sasl === undefined ? null : { ...config.sasl },
       connectTimeoutMs: config.connectTimeoutMs,
       requestTimeoutMs: config.requestTimeoutMs,
-      answers: options.answers,
+      answers: lane === 'fetch' ? options.answers : undefined,
       debug: (message, fields) => logger.debug({ ...fields, component: 'kafkajs' }, message),
     });
     if (closed) connection.close();
@@ -121,7 +121,7 @@ export function openCluster(config: ClusterConfig, options: ClusterOptions): Kaf
     const known = connections.get(key);
     if (known !== undefined && known.opened?.isOpen !== false) return known.opening;
     const entry: { opening: Promise<BrokerConnection>; opened?: BrokerConnection } = {
-      opening: open(host, port),
+      opening: open(lane, host, port),
     };
     connections.set(key, entry);
     entry.opening.then(
