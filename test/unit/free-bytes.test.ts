@@ -4,12 +4,14 @@ import { describe, expect, it } from 'vitest';
 import { freeBytes } from '../../shared/free-bytes.ts';
 
 const MIB = 1024 ** 2;
+/** Made once: it would be garbage of its own. */
+const NOISE = Buffer.from(noise(8 * MIB));
 
 describe('freeBytes', () => {
   it.each([
     ['of V8', () => Promise.resolve(Buffer.alloc(8 * MIB, 'some text'))],
-    ['of the zstd binding', () => compress(Buffer.from(noise(8 * MIB)), 1)],
-    ['of the lz4 binding', () => Promise.resolve(compressSync(Buffer.from(noise(8 * MIB))))],
+    ['of the zstd binding', () => compress(NOISE, 1)],
+    ['of the lz4 binding', () => Promise.resolve(compressSync(NOISE))],
   ])(
     'gives the memory back without a collection: %s',
     async (_whose, make) => {
