@@ -41,7 +41,7 @@ export function bodyFields(body: ObjectBody) {
   };
 }
 
-/** What the AWS SDKs send instead of a hash where TLS protects the body. */
+/** Instead of a hash, where TLS protects the body. */
 const UNSIGNED = 'UNSIGNED-PAYLOAD';
 
 /** Of the SDK's request what is used here. */
