@@ -13,7 +13,7 @@ import {
   type Isolation,
 } from '../shared/kafka/requests/fetch.ts';
 import { type ListedOffset, listOffsetsRequest } from '../shared/kafka/requests/list-offsets.ts';
-import type { SharedBuffers } from '../shared/shared-buffers.ts';
+import { type SharedBuffers, sharedBuffers } from '../shared/shared-buffers.ts';
 
 export interface FetchOptions {
   partitions: readonly FetchPartition[];
@@ -35,6 +35,11 @@ export interface KafkaPort extends Pick<Coordinator, 'commitOffsets' | 'fetchOff
     asked: { topic: string; partition: number; timestamp: number; isolation: Isolation },
   ): Promise<ListedOffset | undefined>;
   joinGroup(options: GroupOptions): GroupMembership;
+}
+
+/** For large answers, each alone in its memory, by which it is given back; keeps at most `spareBytes` while nobody uses them. */
+export function answerMemory(spareBytes: number): SharedBuffers {
+  return sharedBuffers(spareBytes, 0);
 }
 
 /** `answers` is the memory that the cluster's connections read large answers into. */

@@ -6,7 +6,6 @@
 import { type Clock, type Random, systemClock } from '../shared/clock.ts';
 import type { TransporterConfig } from '../shared/config/transporter-config.ts';
 import { openCluster } from '../shared/kafka/cluster.ts';
-import { sharedBuffers } from '../shared/shared-buffers.ts';
 import type { Logger } from '../shared/telemetry/logger.ts';
 import { createRegistry } from '../shared/telemetry/metrics.ts';
 import { type StatusServer, startStatusServer } from '../shared/telemetry/status-server.ts';
@@ -15,7 +14,7 @@ import {
   type TransporterMetrics,
 } from '../shared/telemetry/transporter-metrics.ts';
 import { pooledDecoder } from './decode/decoder.ts';
-import { kafkaPort } from './kafka-port.ts';
+import { answerMemory, kafkaPort } from './kafka-port.ts';
 import { baseBytesOf, limitProcessMemory, type MemoryLimits, thisProcess } from './process-memory.ts';
 import { openLocalStore } from './store/local-store.ts';
 import type { ObjectStore } from './store/object-store.ts';
@@ -55,7 +54,7 @@ export async function startTransporter(options: TransporterOptions): Promise<Run
   const store = openStore(config, metrics, logger);
   await store.check();
 
-  const answers = sharedBuffers(config.fetch.maxBytes);
+  const answers = answerMemory(config.fetch.maxBytes);
   const cluster = openCluster(config.cluster, { logger, random, answers });
   const decoder = pooledDecoder(config.limits.decodeThreads);
   const kafka = kafkaPort(cluster, config.group, answers);
