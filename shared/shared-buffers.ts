@@ -1,8 +1,8 @@
 /**
- * Memory that files are read into and batches are written into, used again and again. Fresh memory costs a page fault for
- * every four kilobytes, five times what reading itself costs, and V8 looks through its heap for garbage after every few
- * buffers. It is shared with the encoding threads: what is sent there and back counts as new in each thread, and is garbage
- * to the other. What is read from thousands of files that grow a little stands side by side in one piece of memory.
+ * Memory that files and answers are read into and batches are written into, used again and again. Fresh memory costs a page
+ * fault for every four kilobytes, five times what reading itself costs, and V8 looks through its heap for garbage after every
+ * few buffers. It is shared with the encoding threads: what is sent there and back counts as new in each thread, and is
+ * garbage to the other. What is read from thousands of files that grow a little stands side by side in one piece of memory.
  */
 import { ownBuffer } from './codec/views.ts';
 

@@ -1,5 +1,5 @@
 import type { TopicPartition } from '../../shared/kafka/consumer-protocol.ts';
-import { crc32c, crc32cBase64 } from '../../shared/wire/crc32c.ts';
+import { crc32cBase64, crc32cOfParts } from '../../shared/wire/crc32c.ts';
 import type { DecodedRange } from '../decode/decode-range.ts';
 import { addFacts, type DecodedFrame, type FrameFacts } from '../decode/decoded-frame.ts';
 import { parquetFile } from '../decode/parquet-file.ts';
@@ -105,9 +105,7 @@ export function openChunk(ofLog: LogPartition, start: number, layout: Layout): O
         'skald-text-bytes': String(object.textBytes),
         'skald-min-timestamp-ms': String(object.minTimestampMs),
         'skald-max-timestamp-ms': String(object.maxTimestampMs),
-        'skald-crc32c': crc32cBase64(
-          content.parts.reduce((crc, part) => crc32c(part, 0, part.length, crc), 0),
-        ),
+        'skald-crc32c': crc32cBase64(crc32cOfParts(content.parts)),
       },
     };
   };

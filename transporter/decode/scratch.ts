@@ -15,13 +15,18 @@ let spare: Buffer | undefined;
 export function takeScratch(bytes: number): Buffer {
   const kept = spare;
   spare = undefined;
-  return kept !== undefined && kept.length >= bytes ? kept : allocate(bytes);
+  if (kept !== undefined && kept.length >= bytes) return kept;
+  if (kept !== undefined) freeBytes(kept);
+  return allocate(bytes);
 }
 
 export function putBackScratch(scratch: Buffer): void {
-  const tooMuch = scratch.length > MAX_KEPT_BYTES ? scratch : spare;
-  if (tooMuch !== scratch) spare = scratch;
-  if (tooMuch !== undefined) freeBytes(tooMuch);
+  if (scratch.length > MAX_KEPT_BYTES) {
+    freeBytes(scratch);
+    return;
+  }
+  if (spare !== undefined) freeBytes(spare);
+  spare = scratch;
 }
 
 /** A larger scratch with the first `usedBytes` of this one; at least `bytes` long. */

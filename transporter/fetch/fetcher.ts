@@ -103,7 +103,7 @@ export function createFetcher(options: FetcherOptions): Fetcher {
   };
 
   const leastBytes = Math.min(MIN_REQUEST_BYTES, config.maxBytes);
-  /** Of bytes that are asked for: they come in pieces that are joined, and more is decoded from them. */
+  /** Of bytes that are asked for: the answer, what is copied out of it for the decoder, and what that makes of it. */
   const costOf = (bytes: number): number => 2 * bytes + growth.of(bytes);
   const isOverBudget = (): boolean =>
     budget.freeBytes < Math.min(costOf(leastBytes), FULL_SHARE * budget.limitBytes);

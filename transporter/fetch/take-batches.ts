@@ -40,7 +40,7 @@ export interface TakenPiece {
  * nothing from `endOffset` on. The first batch may begin before `fetchOffset` and the last one may end after
  * `endOffset`: the decoder cuts them.
  *
- * The bytes are copied, so that the answer, which holds many partitions, can be freed. Only what is left out
+ * The bytes are copied, so that the memory of the answer, which holds many partitions, can be used again. Only what is left out
  * is verified here: a batch whose header makes no sense is taken along for the decoder to judge, and the next offset is
  * then behind it, if it says where that is, or else the base offset of the batch after it.
  * @throws SkaldError WIRE_CORRUPT when the lengths make no sense from the first batch on

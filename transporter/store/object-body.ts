@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { S3Client } from '@aws-sdk/client-s3';
-import { crc32c, crc32cBase64 } from '../../shared/wire/crc32c.ts';
+import { crc32cBase64, crc32cOfParts } from '../../shared/wire/crc32c.ts';
 import { totalBytes } from './part-ranges.ts';
 
 /**
@@ -9,35 +9,22 @@ import { totalBytes } from './part-ranges.ts';
  * frames would be copied into one, or a stream, which it does not send again after a failure. This is neither, until a
  * request is sent (sendInPieces).
  */
-export class ObjectBody {
+class ObjectBody {
   readonly pieces: readonly Uint8Array[];
-  readonly bytes: number;
 
   constructor(pieces: readonly Uint8Array[]) {
     this.pieces = pieces;
-    this.bytes = totalBytes(pieces);
-  }
-
-  /** As S3 wants it: base64 of the big-endian CRC-32C. */
-  checksum(): string {
-    return crc32cBase64(this.pieces.reduce((crc, piece) => crc32c(piece, 0, piece.length, crc), 0));
-  }
-
-  sha256(): string {
-    const hash = createHash('sha256');
-    for (const piece of this.pieces) hash.update(piece);
-    return hash.digest('hex');
   }
 }
 
-/** Fields of a command that stores an object or a part. */
-export function bodyFields(body: ObjectBody) {
+/** The fields of a command that stores an object, or a part of one, of these pieces. */
+export function bodyFields(pieces: readonly Uint8Array[]) {
   return {
     // The SDK's type lists what it knows to write; we write this one ourselves.
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-    Body: body as unknown as Uint8Array,
-    ContentLength: body.bytes,
-    ChecksumCRC32C: body.checksum(),
+    Body: new ObjectBody(pieces) as unknown as Uint8Array,
+    ContentLength: totalBytes(pieces),
+    ChecksumCRC32C: crc32cBase64(crc32cOfParts(pieces)),
   };
 }
 
@@ -61,7 +48,7 @@ export function sendInPieces({ middlewareStack }: S3Client): void {
     (next) => (args) => {
       const { request } = args;
       if (hasObjectBody(request)) {
-        const hash = request.protocol === 'https:' ? UNSIGNED : request.body.sha256();
+        const hash = request.protocol === 'https:' ? UNSIGNED : sha256(request.body);
         request.headers['x-amz-content-sha256'] = hash;
       }
       return next(args);
@@ -83,4 +70,10 @@ function hasObjectBody(request: unknown): request is BodyRequest {
   return (
     typeof request === 'object' && request !== null && 'body' in request && request.body instanceof ObjectBody
   );
+}
+
+function sha256({ pieces }: ObjectBody): string {
+  const hash = createHash('sha256');
+  for (const piece of pieces) hash.update(piece);
+  return hash.digest('hex');
 }

@@ -8,7 +8,7 @@ import {
 } from '@aws-sdk/client-s3';
 import type { S3StoreConfig } from '../../shared/config/store-config.ts';
 import type { Listing, ObjectStore, PutOptions } from './object-store.ts';
-import { bodyFields, ObjectBody } from './object-body.ts';
+import { bodyFields } from './object-body.ts';
 import { totalBytes } from './part-ranges.ts';
 import { confirmedPage, confirmStored } from './s3-answer.ts';
 import { abortUploads, putInParts, type WriteCondition } from './s3-multipart.ts';
@@ -38,7 +38,7 @@ export function openS3Store(config: S3StoreConfig, observer: S3Observer = {}): O
       await putInParts(requests, { object, parts, partBytes, signal, ...condition });
       return;
     }
-    const body = bodyFields(new ObjectBody(parts));
+    const body = bodyFields(parts);
     const command = new PutObjectCommand({ ...object, ...body, ...condition });
     const where = { key: Key };
     await requests.run(

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { expect, test } from 'vitest';
-import { bodyFields, ObjectBody, sendInPieces } from '../../../../transporter/store/object-body.ts';
+import { bodyFields, sendInPieces } from '../../../../transporter/store/object-body.ts';
 
 const PIECES = ['first piece, ', 'second, ', 'third'].map((text) => Buffer.from(text));
 const WHOLE = Buffer.concat(PIECES);
@@ -25,7 +25,7 @@ async function putTwice(endpoint: string) {
     },
   });
   sendInPieces(client);
-  await client.send(new PutObjectCommand({ Bucket: 'b', Key: 'k', ...bodyFields(new ObjectBody(PIECES)) }));
+  await client.send(new PutObjectCommand({ Bucket: 'b', Key: 'k', ...bodyFields(PIECES) }));
   return attempts;
 }
 
